@@ -1,0 +1,1 @@
+"""Cutline: uploaded artwork in, print-ready die-cut sticker files out."""

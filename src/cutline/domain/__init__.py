@@ -1,0 +1,1 @@
+"""The words and rules of stickers and jobs: pure values, no I/O, no clock, no environment."""
