@@ -1,0 +1,193 @@
+"""Streams, consumers and subjects, declared once.
+
+A namespace goes before every stream name and subject, so that several stacks can share one broker; it is empty by
+default. Consumers are named `<stage>-<lane>`, one for each, so that a lane can be weighed and paused by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from cutline.domain.states import Lane, Stage
+
+HEADER_MSG_ID: Final = "Nats-Msg-Id"
+HEADER_TRACEPARENT: Final = "traceparent"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """One stream, in the words of the JetStream API; times in seconds."""
+
+    name: str
+    subjects: tuple[str, ...]
+    retention: str
+    discard: str
+    max_age_s: float = 0
+    max_msgs: int = -1
+    duplicate_window_s: float = 120
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSpec:
+    """One durable pull consumer with explicit acks; times in seconds."""
+
+    name: str
+    stream: str
+    filter_subject: str
+    stage: Stage
+    lane: Lane
+    ack_wait_s: float
+    max_deliver: int
+    max_ack_pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Everything the broker holds.
+
+    Attributes:
+        namespace: Goes before every stream name and, with a dot, before every subject; `[a-z0-9]*`.
+        replicas: Copies of every stream: 1 on one node, 3 in a cluster.
+        ack_wait_s: Silence after which a message is handed to another worker.
+        max_ack_pending: Bound of running work per stage and lane. At least max replicas x slots + max replicas
+            x (lanes - 1), or the last workers started would find nothing to do.
+        global_cap: Unfinished designs admitted at most; JOBS holds over twice as many messages.
+    """
+
+    namespace: str = ""
+    replicas: int = 1
+    ack_wait_s: float = 30.0
+    max_ack_pending: dict[Stage, int] = field(default_factory=lambda: {Stage.IMAGING: 256, Stage.MOCKUP: 256})
+    global_cap: int = 200_000
+
+    # A crash counts in the database; this only ends what no worker can even read.
+    MAX_DELIVER: Final = 100
+
+    @property
+    def jobs_stream(self) -> str:
+        """Name of the stream of job tickets."""
+        return self._name("JOBS")
+
+    @property
+    def events_stream(self) -> str:
+        """Name of the stream of terminal rings."""
+        return self._name("EVENTS")
+
+    @property
+    def dead_stream(self) -> str:
+        """Name of the stream of dead-letter copies."""
+        return self._name("DEAD")
+
+    @property
+    def advisories_stream(self) -> str:
+        """Name of the stream that keeps the broker's own warnings."""
+        return self._name("ADVISORIES")
+
+    def job_subject(self, stage: Stage, lane: Lane, tenant: str) -> str:
+        """Where a ticket is published."""
+        return self._subject(f"jobs.{stage.value}.{lane.value}.{tenant}")
+
+    def design_subject(self, tenant: str, design_id: UUID) -> str:
+        """Where a design's doorbell rings."""
+        return self._subject(f"events.design.{tenant}.{design_id}")
+
+    @property
+    def all_designs_subject(self) -> str:
+        """Matches every design's doorbell; its last two tokens are tenant and design."""
+        return self._subject("events.design.*.*")
+
+    def cancel_subject(self, stage: Stage) -> str:
+        """Where workers of a stage hear of cancelled work (core NATS)."""
+        return self._subject(f"control.cancel.{stage.value}")
+
+    def dead_subject(self, stage: Stage, tenant: str) -> str:
+        """Where a dead letter's copy is published."""
+        return self._subject(f"dead.{stage.value}.{tenant}")
+
+    def consumer_name(self, stage: Stage, lane: Lane) -> str:
+        """Name of the durable of one stage and lane."""
+        return f"{stage.value}-{lane.value}"
+
+    def streams(self) -> tuple[StreamSpec, ...]:
+        """Every stream."""
+        jobs = self.jobs_stream
+        advisory = "$JS.EVENT.ADVISORY.CONSUMER"
+        return (
+            StreamSpec(
+                name=jobs,
+                subjects=(self._subject("jobs.*.*.*"),),
+                retention="workqueue",
+                discard="new",
+                max_msgs=2 * self.global_cap + 1_000,
+                duplicate_window_s=600,
+                description="Tickets: a job to look at.",
+            ),
+            StreamSpec(
+                name=self.events_stream,
+                subjects=(self._subject("events.design.*.*"),),
+                retention="limits",
+                discard="old",
+                max_age_s=7 * 86_400,
+                description="Doorbells: a design changed.",
+            ),
+            StreamSpec(
+                name=self.dead_stream,
+                subjects=(self._subject("dead.*.*"),),
+                retention="limits",
+                discard="old",
+                max_age_s=30 * 86_400,
+                description="Copies of dead letters.",
+            ),
+            StreamSpec(
+                name=self.advisories_stream,
+                subjects=(
+                    f"{advisory}.MAX_DELIVERIES.{jobs}.*",
+                    f"{advisory}.MSG_TERMINATED.{jobs}.*",
+                ),
+                retention="limits",
+                discard="old",
+                max_age_s=7 * 86_400,
+                description="The broker's own warnings about JOBS.",
+            ),
+        )
+
+    def consumers(self) -> tuple[ConsumerSpec, ...]:
+        """Every durable consumer: one a stage and lane."""
+        return tuple(
+            ConsumerSpec(
+                name=self.consumer_name(stage, lane),
+                stream=self.jobs_stream,
+                filter_subject=self._subject(f"jobs.{stage.value}.{lane.value}.*"),
+                stage=stage,
+                lane=lane,
+                ack_wait_s=self.ack_wait_s,
+                max_deliver=self.MAX_DELIVER,
+                max_ack_pending=self.max_ack_pending[stage],
+            )
+            for stage in Stage
+            for lane in Lane
+        )
+
+    def _name(self, name: str) -> str:
+        return f"{self.namespace.upper()}_{name}" if self.namespace else name
+
+    def _subject(self, subject: str) -> str:
+        return f"{self.namespace}.{subject}" if self.namespace else subject
+
+
+def job_msg_id(job_id: UUID, publication: int) -> str:
+    """The ticket's Nats-Msg-Id: the same publication is stored once, a new one is a new message."""
+    return f"{job_id}:{publication}"
+
+
+def dead_msg_id(job_id: UUID, publication: int) -> str:
+    """The Nats-Msg-Id of a dead letter's copy."""
+    return f"dead:{job_id}:{publication}"
+
+
+def ring_msg_id(design_id: UUID, revision: int) -> str:
+    """The Nats-Msg-Id of a terminal ring."""
+    return f"{design_id}:{revision}"
