@@ -1,0 +1,1 @@
+"""Traces and metrics: every name in one module, one provider per process, context carried through the bus."""

@@ -1,0 +1,91 @@
+"""The instruments of the metrics: what is counted, in which unit, with which attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from opentelemetry.metrics import Counter, Histogram, Meter, NoOpMeter, UpDownCounter, _Gauge
+
+from cutline.telemetry.names import SCOPE, Metric
+
+_RPC_BOUNDS_S: Final = (0.001, 0.002, 0.003, 0.005, 0.008, 0.0125, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_WORK_BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+_BATCH_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Every instrument; attributes are named by `telemetry.names.Attribute`.
+
+    Attributes:
+        rpc_duration_s: Server calls (rpc.method, rpc.response.status_code, error.type).
+        submits: Accepted submits (outcome: created, deduplicated, replayed, refused; lane).
+        publishes: Messages published inline or by a relay (outcome: stored, duplicate, timeout, failed; stage).
+        publish_duration_s: From publish to its ack (outcome).
+        jobs: Attempts that ended (stage, lane, outcome, reason).
+        stage_duration_s: One attempt at a stage (stage, outcome).
+        step_duration_s: One step of a pipeline (step).
+        group_commit_size: Rows per group commit.
+        outbox_depth: Outbox rows that are not yet published.
+        queue_depth: Jobs by stage, lane and queue_state (waiting, queued, running, dead).
+        unfinished_designs: Designs that are QUEUED or PROCESSING.
+        watchers: Open watch streams (stream_kind).
+        rings: Doorbells (outcome: sent, heard, lost).
+        bus_connected: 1 while the broker is reached, else 0.
+        blob_duration_s: Calls to the object store (blob_operation, outcome).
+        loop_lag_s: How late the event loop wakes.
+    """
+
+    rpc_duration_s: Histogram
+    submits: Counter
+    publishes: Counter
+    publish_duration_s: Histogram
+    jobs: Counter
+    stage_duration_s: Histogram
+    step_duration_s: Histogram
+    group_commit_size: Histogram
+    outbox_depth: _Gauge
+    queue_depth: _Gauge
+    unfinished_designs: _Gauge
+    watchers: UpDownCounter
+    rings: Counter
+    bus_connected: _Gauge
+    blob_duration_s: Histogram
+    loop_lag_s: _Gauge
+
+    @classmethod
+    def of(cls, meter: Meter) -> Self:
+        """Makes every instrument on a meter."""
+
+        def seconds(name: Metric, text: str, bounds: tuple[float, ...]) -> Histogram:
+            return meter.create_histogram(name, "s", text, explicit_bucket_boundaries_advisory=bounds)
+
+        return cls(
+            rpc_duration_s=seconds(Metric.RPC_DURATION, "Duration of server calls.", _RPC_BOUNDS_S),
+            submits=meter.create_counter(Metric.SUBMITS, "{submit}", "Submits answered."),
+            publishes=meter.create_counter(Metric.PUBLISHES, "{message}", "Messages published."),
+            publish_duration_s=seconds(Metric.PUBLISH_DURATION, "From publish to its ack.", _RPC_BOUNDS_S),
+            jobs=meter.create_counter(Metric.JOBS, "{attempt}", "Attempts that ended."),
+            stage_duration_s=seconds(Metric.STAGE_DURATION, "Duration of an attempt at a stage.", _WORK_BOUNDS_S),
+            step_duration_s=seconds(Metric.STEP_DURATION, "Duration of a step of a pipeline.", _WORK_BOUNDS_S),
+            group_commit_size=meter.create_histogram(
+                Metric.GROUP_COMMIT_SIZE,
+                "{row}",
+                "Rows per group commit.",
+                explicit_bucket_boundaries_advisory=_BATCH_BOUNDS,
+            ),
+            outbox_depth=meter.create_gauge(Metric.OUTBOX_DEPTH, "{row}", "Outbox rows not yet published."),
+            queue_depth=meter.create_gauge(Metric.QUEUE_DEPTH, "{job}", "Jobs by stage, lane and state."),
+            unfinished_designs=meter.create_gauge(Metric.UNFINISHED_DESIGNS, "{design}", "Designs under way."),
+            watchers=meter.create_up_down_counter(Metric.WATCHERS, "{stream}", "Open watch streams."),
+            rings=meter.create_counter(Metric.RINGS, "{ring}", "Doorbells sent, heard and lost."),
+            bus_connected=meter.create_gauge(Metric.BUS_CONNECTED, "1", "1 while the broker is reached."),
+            blob_duration_s=seconds(Metric.BLOB_DURATION, "Duration of object store calls.", _WORK_BOUNDS_S),
+            loop_lag_s=meter.create_gauge(Metric.LOOP_LAG, "s", "How late the event loop wakes."),
+        )
+
+    @classmethod
+    def silent(cls) -> Self:
+        """Instruments that measure nothing."""
+        return cls.of(NoOpMeter(SCOPE))

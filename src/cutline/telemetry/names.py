@@ -1,0 +1,88 @@
+"""Every name of a span, an attribute and a metric, declared once.
+
+Names without the `cutline.` prefix come from OpenTelemetry's semantic conventions (RPC 1.45, messaging in development).
+Prometheus shows a metric with underscores for dots and with its unit: `cutline.submits` as `cutline_submits_total`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+SCOPE = "cutline"
+"""Instrumentation scope of everything here."""
+
+
+class Span(StrEnum):
+    """Names of spans; those with a place are completed by `format`."""
+
+    PUBLISH = "send {destination}"
+    RECEIVE = "receive {destination}"
+    PROCESS = "process {destination}"
+    STEP = "step {step}"
+    GROUP_COMMIT = "ingest.group_commit"
+    HEAD_UPLOAD = "ingest.head_upload"
+    BLOB_GET = "blob.get"
+    BLOB_PUT = "blob.put"
+    COMMIT_RESULTS = "worker.commit_results"
+    WATCH_READ = "status.read_design"
+
+
+class Attribute(StrEnum):
+    """Keys of span and metric attributes."""
+
+    SERVICE_NAME = "service.name"
+    SERVICE_VERSION = "service.version"
+    SERVICE_INSTANCE_ID = "service.instance.id"
+    ERROR_TYPE = "error.type"
+    # RPC
+    RPC_SYSTEM = "rpc.system.name"
+    RPC_METHOD = "rpc.method"
+    RPC_STATUS_CODE = "rpc.response.status_code"
+    # messaging
+    MESSAGING_SYSTEM = "messaging.system"
+    MESSAGING_DESTINATION = "messaging.destination.name"
+    MESSAGING_DESTINATION_TEMPLATE = "messaging.destination.template"
+    MESSAGING_OPERATION_NAME = "messaging.operation.name"
+    MESSAGING_OPERATION_TYPE = "messaging.operation.type"
+    MESSAGING_CONSUMER = "messaging.consumer.group.name"
+    MESSAGING_MESSAGE_ID = "messaging.message.id"
+    MESSAGING_BODY_SIZE_BYTES = "messaging.message.body.size"
+    NATS_STREAM_SEQUENCE = "cutline.nats.stream_sequence"
+    NATS_NUM_DELIVERED = "cutline.nats.num_delivered"
+    # ours
+    TENANT = "cutline.tenant"
+    DESIGN_ID = "cutline.design_id"
+    JOB_ID = "cutline.job_id"
+    GENERATION = "cutline.generation"
+    ATTEMPT = "cutline.attempt"
+    STAGE = "cutline.stage"
+    STEP = "cutline.step"
+    LANE = "cutline.lane"
+    OUTCOME = "cutline.outcome"
+    REASON = "cutline.reason"
+    REQUEST_ID = "cutline.request_id"
+    QUEUE_STATE = "cutline.queue_state"
+    STREAM_KIND = "cutline.stream_kind"
+    BLOB_OPERATION = "cutline.blob_operation"
+    SIZE_BYTES = "cutline.size_bytes"
+
+
+class Metric(StrEnum):
+    """Names of metrics."""
+
+    RPC_DURATION = "rpc.server.call.duration"
+    SUBMITS = "cutline.submits"
+    PUBLISHES = "cutline.publishes"
+    PUBLISH_DURATION = "cutline.publish.duration"
+    JOBS = "cutline.jobs"
+    STAGE_DURATION = "cutline.stage.duration"
+    STEP_DURATION = "cutline.step.duration"
+    GROUP_COMMIT_SIZE = "cutline.group_commit.size"
+    OUTBOX_DEPTH = "cutline.outbox.depth"
+    QUEUE_DEPTH = "cutline.queue.depth"
+    UNFINISHED_DESIGNS = "cutline.unfinished_designs"
+    WATCHERS = "cutline.watchers"
+    RINGS = "cutline.rings"
+    BUS_CONNECTED = "cutline.bus.connected"
+    BLOB_DURATION = "cutline.blob.duration"
+    LOOP_LAG = "cutline.loop.lag"
