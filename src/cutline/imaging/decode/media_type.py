@@ -1,0 +1,53 @@
+"""What a file is, by its first bytes."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+SVG: Final = "image/svg+xml"
+
+_SNIFF_BYTES: Final = 16_384
+_MAGIC: Final = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"II+\x00", "image/tiff"),
+    (b"MM\x00+", "image/tiff"),
+)
+# What may stand before the root element: XML declaration and instructions, comments, a document type.
+_SVG_START: Final = re.compile(
+    r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>\s*)*<(?:[A-Za-z_][\w.-]*:)?svg[\s/>]",
+    re.DOTALL,
+)
+
+
+def sniff_media_type(head: bytes) -> str | None:
+    """Media type of a file that starts with `head`, one of cutline.domain.artwork.MEDIA_TYPES, or None.
+
+    16 kB are more than enough; SVG wants its root element among them.
+    """
+    for magic, media_type in _MAGIC:
+        if head.startswith(magic):
+            return media_type
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[4:8] == b"ftyp" and _is_avif(head):
+        return "image/avif"
+    return SVG if _SVG_START.match(_as_text(head[:_SNIFF_BYTES])) else None
+
+
+def _is_avif(head: bytes) -> bool:
+    """Whether the file type box names an AVIF brand, as its own or among the compatible ones."""
+    box_bytes = int.from_bytes(head[:4], "big")
+    brands = head[8 : min(box_bytes, 256)]
+    return any(brands[at : at + 4] in {b"avif", b"avis"} for at in range(0, len(brands), 4))
+
+
+def _as_text(head: bytes) -> str:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head.decode("utf-16", errors="ignore").removeprefix("\ufeff")
+    return head.decode("utf-8", errors="ignore").removeprefix("\ufeff")
