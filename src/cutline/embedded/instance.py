@@ -1,0 +1,93 @@
+"""A folder of data that belongs to one running stack at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import json
+import os
+import secrets
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class InstanceBusyError(RuntimeError):
+    """Another stack is using this data."""
+
+
+class Instance:
+    """One data folder, locked while open.
+
+    The lock is a file lock on an open descriptor. Every leash holds that descriptor too, so the data stays locked
+    until the last server has ended, even when the stack itself was killed.
+    """
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self.folder = folder
+        self._lock = lock
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Lock `folder`, making it when missing.
+
+        Raises:
+            InstanceBusyError: Another stack, or a server of one that is still stopping, has it.
+        """
+        folder = folder.resolve()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            message = f"{folder} is in use by another stack"
+            raise InstanceBusyError(message) from None
+        for log in (folder / "logs").glob("*.log"):
+            log.unlink()  # logs tell of this run
+        return cls(folder, lock)
+
+    @classmethod
+    def open_first_free(cls, root: Path) -> Self:
+        """Lock the first of `root`/1, `root`/2, ... that nobody uses: a second stack runs beside the first."""
+        for number in itertools.count(1):
+            try:
+                return cls.open(root / str(number))
+            except InstanceBusyError:
+                continue
+        raise AssertionError
+
+    @property
+    def lock_descriptor(self) -> int:
+        """The descriptor that keeps the lock, for leashes to hold."""
+        return self._lock
+
+    def log_path(self, name: str) -> Path:
+        """Where a program's output goes."""
+        return self.folder / "logs" / f"{name}.log"
+
+    def secret(self, name: str) -> str:
+        """A random secret that stays the same for this data."""
+        path = self.folder / "secrets.json"
+        known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if name not in known:
+            known[name] = secrets.token_hex(16)
+            draft = path.with_suffix(".new")
+            draft.touch(mode=0o600)
+            draft.write_text(json.dumps(known), encoding="utf-8")
+            draft.rename(path)
+        return known[name]
+
+    def close(self) -> None:
+        """Unlock."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
