@@ -20,7 +20,7 @@ _NOISY = ("aiobotocore", "botocore", "boto3", "aiohttp.access", "asyncio", "grpc
 
 def get_logger(name: str) -> FilteringBoundLogger:
     """A logger for a module: `log.info("job.done", took_s=1.2)`, a dotted event and facts by keyword."""
-    return cast("FilteringBoundLogger", structlog.get_logger(logger=name))
+    return cast("FilteringBoundLogger", structlog.get_logger(module=name))
 
 
 def log_facts(**facts: str) -> AbstractContextManager[None]:

@@ -1,0 +1,194 @@
+"""Creates the streams and consumers of the topology, and checks that they are as declared.
+
+Applying is one command, run by an operator or a deploy job. Services only verify: they refuse what would make them
+wrong (a missing stream or consumer, another retention, ack policy, filter or duplicate window) and report what only
+makes them slower or smaller. A paused consumer is state, not drift: applying keeps the pause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+import nats.errors
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StoreCompression,
+    StreamConfig,
+)
+from nats.js.errors import APIError, NotFoundError
+
+from cutline.messaging.connection import Broker
+from cutline.messaging.topology import ConsumerSpec, StreamSpec, Topology
+from cutline.runtime.environment import EnvReader, SettingsError
+from cutline.runtime.logging import configure_logging, get_logger
+from cutline.runtime.settings import LogLevel, NatsSettings
+
+log = get_logger(__name__)
+
+CONNECT_WAIT_S: Final = 30.0
+SAME_S: Final = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyDrift:
+    """How the broker differs from the topology, one sentence each.
+
+    Attributes:
+        errors: What would make a service wrong; it must not run.
+        warnings: Tunables that somebody set otherwise.
+    """
+
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+async def apply_topology(jetstream: JetStreamContext, topology: Topology) -> None:
+    """Creates or updates every stream and consumer.
+
+    Raises:
+        nats.js.errors.APIError: The broker refuses a change, such as another retention of a stream that exists.
+    """
+    for stream in topology.streams():
+        config = _stream_config(stream, topology.replicas)
+        try:
+            await jetstream.stream_info(stream.name)
+        except NotFoundError:
+            await jetstream.add_stream(config)
+        else:
+            await jetstream.update_stream(config)
+    for consumer in topology.consumers():
+        await jetstream.add_consumer(consumer.stream, _consumer_config(consumer))
+
+
+async def verify_topology(jetstream: JetStreamContext, topology: Topology) -> TopologyDrift:
+    """Compares the broker with the topology.
+
+    Raises:
+        nats.errors.Error: The broker does not answer.
+    """
+    errors: list[str] = []
+    warnings: list[str] = []
+    for stream in topology.streams():
+        try:
+            found = (await jetstream.stream_info(stream.name)).config
+        except NotFoundError:
+            errors.append(f"the stream {stream.name} is missing")
+            continue
+        _compare_stream(_stream_config(stream, topology.replicas), found, errors, warnings)
+    for consumer in topology.consumers():
+        try:
+            config = (await jetstream.consumer_info(consumer.stream, consumer.name)).config
+        except NotFoundError:
+            errors.append(f"the consumer {consumer.name} of {consumer.stream} is missing")
+            continue
+        _compare_consumer(consumer, config, errors, warnings)
+    return TopologyDrift(tuple(errors), tuple(warnings))
+
+
+def _compare_stream(wanted: StreamConfig, found: StreamConfig, errors: list[str], warnings: list[str]) -> None:
+    name = wanted.name
+    if set(found.subjects or ()) != set(wanted.subjects or ()):
+        errors.append(f"the stream {name} listens on {found.subjects}, not {wanted.subjects}")
+    if found.retention != wanted.retention:
+        errors.append(f"the stream {name} has retention {found.retention}, not {wanted.retention}")
+    if abs((found.duplicate_window or 0) - wanted.duplicate_window) > SAME_S:
+        errors.append(f"the stream {name} has duplicate_window {found.duplicate_window}, not {wanted.duplicate_window}")
+    for field in ("discard", "max_msgs", "max_age", "num_replicas", "storage", "compression"):
+        has, wants = getattr(found, field), getattr(wanted, field)
+        if (has or 0) != (wants or 0):
+            warnings.append(f"the stream {name} has {field} {has}, not {wants}")
+
+
+def _compare_consumer(spec: ConsumerSpec, found: ConsumerConfig, errors: list[str], warnings: list[str]) -> None:
+    wanted = _consumer_config(spec)
+    for field in ("ack_policy", "filter_subject"):
+        has, wants = getattr(found, field), getattr(wanted, field)
+        if has != wants:
+            errors.append(f"the consumer {spec.name} has {field} {has}, not {wants}")
+    if found.backoff:
+        # A backoff list overrides ack_wait and falsifies the delay of a nak.
+        errors.append(f"the consumer {spec.name} has a backoff list")
+    for field in ("ack_wait", "max_deliver", "max_ack_pending"):
+        has, wants = getattr(found, field), getattr(wanted, field)
+        if abs((has or 0) - wants) > SAME_S:
+            warnings.append(f"the consumer {spec.name} has {field} {has}, not {wants}")
+
+
+def _stream_config(spec: StreamSpec, replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=spec.name,
+        description=spec.description,
+        subjects=list(spec.subjects),
+        retention=RetentionPolicy(spec.retention),
+        discard=DiscardPolicy(spec.discard),
+        storage=StorageType.FILE,
+        compression=StoreCompression.S2,
+        num_replicas=replicas,
+        max_msgs=spec.max_msgs,
+        max_age=spec.max_age_s,
+        duplicate_window=spec.duplicate_window_s,
+        allow_direct=True,
+    )
+
+
+def _consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
+    return ConsumerConfig(
+        name=spec.name,
+        durable_name=spec.name,
+        filter_subject=spec.filter_subject,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=spec.ack_wait_s,
+        max_deliver=spec.max_deliver,
+        max_ack_pending=spec.max_ack_pending,
+    )
+
+
+async def _run(url: str, topology: Topology) -> int:
+    problems: list[str] = []
+    broker = Broker(url, name="cutline-topology", on_fatal=problems.append)
+    await broker.start()
+    try:
+        if not await broker.wait_connected(CONNECT_WAIT_S):
+            log.error("topology.failed", problem=problems[0] if problems else "NATS cannot be reached")
+            return 1
+        await apply_topology(broker.jetstream, topology)
+    except (APIError, nats.errors.Error) as error:
+        log.error("topology.failed", problem=str(error))  # noqa: TRY400  (the broker's sentence says it all)
+        return 1
+    finally:
+        await broker.stop()
+    log.info("topology.applied", streams=[stream.name for stream in topology.streams()])
+    return 0
+
+
+def main() -> int:
+    """Applies the topology; exit codes: 0 applied, 1 failed, 2 the settings cannot be used."""
+    configure_logging("topology", LogLevel.INFO)
+    env = EnvReader(os.environ)
+    nats_settings = NatsSettings.read(env)
+    topology = Topology(
+        namespace=env.text("CUTLINE_NATS_NAMESPACE", ""),
+        replicas=env.integer("CUTLINE_NATS_REPLICAS", 1, low=1, high=5),
+    )
+    try:
+        env.finish()
+    except SettingsError as error:
+        for problem in error.problems:
+            log.error("settings.problem", problem=problem)  # noqa: TRY400  (a setting, not a bug: no traceback)
+        return 2
+    return asyncio.run(_run(nats_settings.url, topology))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""The connection to the broker: made in the background, never given up, and watched with real pings.
+
+The options come from how the client behaves: it gives up after 60 attempts, does not jitter and notices a hung peer
+after minutes unless told otherwise; an `error_cb` that raises silently kills its read loop; and an error of the server
+other than a permission closes it for good, which only a restart of the process mends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.client import Server as KnownServer
+from nats.js import JetStreamContext
+
+from cutline.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+RECONNECT_WAIT_S: Final = 0.5
+CONNECT_TIMEOUT_S: Final = 2
+PING_INTERVAL_S: Final = 3
+MAX_OUTSTANDING_PINGS: Final = 2
+PROBE_TIMEOUT_S: Final = 2
+JETSTREAM_TIMEOUT_S: Final = 5.0
+CLOSE_TIMEOUT_S: Final = 5.0
+
+OnConnect = Callable[[], Awaitable[None]]
+
+
+class Broker:
+    """A part that holds one connection to the broker.
+
+    `start` begins to connect and returns at once: a broker that is away is a degraded state, not a failure.
+
+    Args:
+        url: `nats://...` or `tls://...`, with credentials where needed; several addresses are separated by commas.
+        name: What the broker's monitoring shows.
+        on_fatal: Called when the connection is closed for good; the process must end.
+        inbox_prefix: Where replies arrive; a broker user may be limited to its own.
+    """
+
+    def __init__(self, url: str, *, name: str, on_fatal: Callable[[str], None], inbox_prefix: str = "_INBOX") -> None:
+        self._servers = [address.strip() for address in url.split(",")]
+        self._name = name
+        self._on_fatal = on_fatal
+        self._inbox_prefix = inbox_prefix
+        self._callbacks: list[OnConnect] = []
+        self._connecting: asyncio.Task[None] | None = None
+        self._connected = asyncio.Event()
+        self._stopping = False
+        self.client = Client()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client believes it has a connection."""
+        return bool(self.client.is_connected)
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """JetStream over this connection."""
+        context: JetStreamContext = self.client.jetstream(timeout=JETSTREAM_TIMEOUT_S)
+        return context
+
+    def on_connect(self, callback: OnConnect) -> None:
+        """Calls `callback` whenever a connection has been made, the first time included; register before `start`."""
+        self._callbacks.append(callback)
+
+    async def start(self) -> None:
+        """Begins to connect."""
+        self._connecting = asyncio.create_task(self._connect(), name="broker-connect")
+
+    async def stop(self) -> None:
+        """Sends what is buffered and closes the connection."""
+        self._stopping = True
+        if self._connecting is not None and not self._connecting.done():
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
+        if self.client.is_closed:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                if self.connected:
+                    await self.client.flush(timeout=1)
+                await self.client.close()
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            log.warning("broker.close_failed", error=type(error).__name__)
+
+    async def wait_connected(self, timeout_s: float | None = None) -> bool:
+        """Waits for a connection; whether there is one."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._connected.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def problem(self) -> str | None:
+        """What keeps the broker from answering, or None: a PING that must come back."""
+        if not self.connected:
+            return "NATS is not connected"
+        try:
+            await self.client.rtt(timeout=PROBE_TIMEOUT_S)
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            return f"NATS does not answer ({type(error).__name__})"
+        return None
+
+    async def _connect(self) -> None:
+        try:
+            await self.client.connect(
+                servers=self._servers,
+                name=self._name,
+                inbox_prefix=self._inbox_prefix,
+                connect_timeout=CONNECT_TIMEOUT_S,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]  # annotated int, slept as it is
+                reconnect_to_server_handler=_next_server,
+                ping_interval=PING_INTERVAL_S,
+                max_outstanding_pings=MAX_OUTSTANDING_PINGS,
+                error_cb=self._errored,
+                disconnected_cb=self._disconnected,
+                reconnected_cb=self._has_connected,
+                closed_cb=self._closed,
+            )
+        except Exception as error:
+            log.exception("broker.refused")
+            self._on_fatal(f"the broker refused the connection: {type(error).__name__}")
+            return
+        await self._has_connected()
+
+    async def _has_connected(self) -> None:
+        log.info("broker.connected")
+        self._connected.set()
+        for callback in self._callbacks:
+            try:
+                await callback()
+            except Exception:  # the client awaits this callback: what it raises would break the client's own loop
+                log.exception("broker.callback_failed")
+
+    async def _disconnected(self) -> None:
+        self._connected.clear()
+        if not self._stopping:
+            log.warning("broker.disconnected")
+
+    async def _closed(self) -> None:
+        self._connected.clear()
+        if not self._stopping:
+            self._on_fatal("the connection to the broker was closed for good")
+
+    async def _errored(self, error: Exception) -> None:
+        log.warning("broker.error", error=type(error).__name__, detail=str(error)[:200])
+
+
+def _next_server(servers: list[KnownServer], _: dict[str, Any]) -> tuple[KnownServer, float]:
+    """Takes the server tried least, after a jittered pause: a herd of clients must not come back in step."""
+    server = min(servers, key=lambda known: known.reconnects)
+    return server, RECONNECT_WAIT_S * random.uniform(0.5, 1.5)  # noqa: S311  (jitter, not a secret)

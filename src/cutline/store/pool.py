@@ -1,0 +1,202 @@
+"""The connection pool to Postgres: opened with patience, closed with a bound, jsonb as Python values."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias, TypeVar
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from cutline.domain.errors import Reason, UnavailableError
+from cutline.runtime.logging import get_logger
+from cutline.store.migrations import require_current
+
+log = get_logger(__name__)
+
+_T = TypeVar("_T")
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 2.0
+CLOSE_TIMEOUT_S: Final = 10.0
+PROBE_TIMEOUT_S: Final = 2.0
+MAX_CONFLICTS: Final = 8
+
+CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""SQLSTATE 40P01 and 40001: nothing was done, and the same transaction can succeed at once."""
+
+LOST_CONNECTION: Final = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+"""What a database that is away, starting or full looks like."""
+
+
+class Database:
+    """A part that holds the pool.
+
+    Args:
+        dsn: `postgresql://...`.
+        application_name: What `pg_stat_activity` shows.
+        pool_min: Connections kept open.
+        pool_max: Connections at most.
+        wait_s: How long `start` waits for the server; None waits for ever.
+        command_timeout_s: Longest any statement may take.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        application_name: str,
+        pool_min: int = 1,
+        pool_max: int = 10,
+        wait_s: float | None = None,
+        command_timeout_s: float = 30.0,
+    ) -> None:
+        self._dsn = dsn
+        self._application_name = application_name
+        self._pool_min = pool_min
+        self._pool_max = pool_max
+        self._wait_s = wait_s
+        self._command_timeout_s = command_timeout_s
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    @property
+    def pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        """The open pool."""
+        if self._pool is None:
+            msg = "the database pool is not open"
+            raise RuntimeError(msg)
+        return self._pool
+
+    async def start(self) -> None:
+        """Opens the pool once the server answers.
+
+        Raises:
+            UnavailableError: The server did not answer within `wait_s`.
+            MigrationError: The schema is not the one this release was written for.
+        """
+        try:
+            async with asyncio.timeout(self._wait_s):
+                pool = await self._open()
+        except TimeoutError:
+            raise store_unavailable() from None
+        try:
+            await require_current(pool)
+        except BaseException:
+            pool.terminate()
+            raise
+        self._pool = pool
+
+    async def stop(self) -> None:
+        """Closes the pool; connections still in use after 10 s are cut."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+    async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                return await asyncpg.create_pool(
+                    self._dsn,
+                    min_size=self._pool_min,
+                    max_size=self._pool_max,
+                    command_timeout=self._command_timeout_s,
+                    init=prepare_connection,
+                    server_settings={"application_name": f"cutline-{self._application_name}"},
+                )
+            except LOST_CONNECTION as error:
+                log.warning("database.waiting", error=type(error).__name__, pause_s=pause_s)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  (jitter, not a secret)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def problem(self) -> str | None:
+        """What keeps the database from answering, or None: a readiness check."""
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await self.pool.fetchval("SELECT 1")
+        except (*LOST_CONNECTION, TimeoutError, asyncpg.PostgresError, RuntimeError) as error:
+            return f"Postgres does not answer ({type(error).__name__})"
+        return None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside a transaction.
+
+        Raises:
+            UnavailableError: The database cannot be reached, or was lost on the way.
+        """
+        try:
+            async with self.pool.acquire() as connection, connection.transaction():
+                yield connection
+        except LOST_CONNECTION as error:
+            raise store_unavailable() from error
+
+    async def run_transaction(self, work: Callable[[Connection], Awaitable[_T]]) -> _T:
+        """Runs `work` in a transaction, again from the start when Postgres asks for that (40P01, 40001).
+
+        Raises:
+            UnavailableError: The database cannot be reached, or the conflict did not end.
+        """
+        for _ in range(MAX_CONFLICTS):
+            try:
+                async with self.transaction() as connection:
+                    return await work(connection)
+            except CONFLICTS:
+                continue
+        raise store_unavailable()
+
+    async def fetch(self, query: str, *args: object) -> list[asyncpg.Record]:
+        """Every row of a query; errors as in `transaction`."""
+        return await self._guarded(self.pool.fetch(query, *args))
+
+    async def fetchrow(self, query: str, *args: object) -> asyncpg.Record | None:
+        """The first row of a query; errors as in `transaction`."""
+        return await self._guarded(self.pool.fetchrow(query, *args))
+
+    async def fetchval(self, query: str, *args: object) -> Any:
+        """The first value of the first row; errors as in `transaction`."""
+        return await self._guarded(self.pool.fetchval(query, *args))
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Runs a statement and returns its command tag; errors as in `transaction`."""
+        return await self._guarded(self.pool.execute(query, *args))
+
+    @staticmethod
+    async def _guarded(call: Awaitable[_T]) -> _T:
+        try:
+            return await call
+        except LOST_CONNECTION as error:
+            raise store_unavailable() from error
+
+
+def store_unavailable() -> UnavailableError:
+    """The error a caller sees while the database is away."""
+    return UnavailableError(Reason.STORE_UNAVAILABLE, "The database cannot be reached; try again.", retry_after_s=1.0)
+
+
+async def prepare_connection(connection: Connection) -> None:
+    """Sets the codecs every connection has: jsonb as Python values, without spaces."""
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_to_json, decoder=json.loads, format="text")
+
+
+def _to_json(value: Mapping[str, object] | list[object]) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
