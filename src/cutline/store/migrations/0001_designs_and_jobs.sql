@@ -60,6 +60,8 @@ CREATE TABLE designs (
 CREATE INDEX designs_by_tenant ON designs (tenant, design_id DESC);
 CREATE INDEX designs_changed ON designs (tenant, change_xid);
 CREATE INDEX designs_unfinished ON designs (tenant) WHERE state IN ('QUEUED', 'PROCESSING');
+-- An upload is removed with the last design that uses it.
+CREATE INDEX designs_by_upload ON designs (upload_id);
 
 CREATE TABLE generations (
     design_id           uuid NOT NULL REFERENCES designs ON DELETE CASCADE,
@@ -107,7 +109,8 @@ CREATE TABLE jobs (
     FOREIGN KEY (design_id, generation) REFERENCES generations ON DELETE CASCADE,
     UNIQUE (design_id, generation, stage)
 );
-CREATE INDEX jobs_waiting ON jobs (due_time) WHERE state = 'WAITING';
+-- The release loop skips from tenant to tenant and takes the oldest of each.
+CREATE INDEX jobs_waiting ON jobs (stage, lane, tenant, due_time, job_id) WHERE state = 'WAITING';
 CREATE INDEX jobs_released ON jobs (tenant, stage, lane) WHERE state = 'QUEUED';
 CREATE INDEX jobs_running ON jobs (lease_time) WHERE state = 'RUNNING';
 
@@ -204,6 +207,14 @@ CREATE TABLE requests (
     PRIMARY KEY (tenant, request_id)
 );
 CREATE INDEX requests_by_age ON requests (create_time);
+
+-- Objects to remove: written with the change that makes them nobody's, so that a crash leaves none behind.
+CREATE TABLE object_removals (
+    prefix      text PRIMARY KEY,
+    -- Not before this: a worker that has just been stopped may still be writing.
+    due_time    timestamptz NOT NULL
+);
+CREATE INDEX object_removals_due ON object_removals (due_time);
 
 CREATE TABLE dead_letters (
     dead_letter_id uuid PRIMARY KEY,
