@@ -29,23 +29,17 @@ class Instance:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Lock `folder`, making it when missing.
+        """Lock `folder`, making it when missing, and clear the logs of the run before.
 
         Raises:
             InstanceBusyError: Another stack, or a server of one that is still stopping, has it.
         """
         folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            message = f"{folder} is in use by another stack"
-            raise InstanceBusyError(message) from None
-        for log in (folder / "logs").glob("*.log"):
-            log.unlink()  # logs tell of this run
-        return cls(folder, lock)
+        instance = cls(folder, _lock(folder))
+        for log in instance.log_path("any").parent.glob("*.log"):
+            log.unlink()
+        return instance
 
     @classmethod
     def open_first_free(cls, root: Path) -> Self:
@@ -91,3 +85,23 @@ class Instance:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a stack, or a server of one that is still stopping, has this data."""
+    try:
+        os.close(_lock(folder))
+    except InstanceBusyError:
+        return True
+    return False
+
+
+def _lock(folder: Path) -> int:
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        message = f"{folder} is in use by another stack"
+        raise InstanceBusyError(message) from None
+    return descriptor

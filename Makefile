@@ -1,0 +1,85 @@
+# Every task of the project. `make` alone lists them. What is needed: make, and Python 3.11 or newer with venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL := /bin/sh
+ARGS ?=
+
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+NO_PYTHON = Cutline needs Python 3.11 or newer with its venv module (on Debian: apt install python3 python3-venv); or name one: make PYTHON=/path/to/python3
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# The lock of development holds all that running needs: where it is installed, `make run` asks for nothing else.
+RUN_STAMP = $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp)
+
+.DEFAULT_GOAL := help
+.PHONY: help run up down install install-dev test lint fmt types arch proto-check proto lock bench-submit bench-e2e clean
+
+##@ Use
+run: $(RUN_STAMP) ## Make stickers of the sample artworks, through every service, into out/
+	@$(BIN)/python -m cutline.embedded run $(ARGS)
+
+up: $(RUN_STAMP) ## Start everything on this machine and keep it running until Ctrl-C
+	@$(BIN)/python -m cutline.embedded up $(ARGS)
+
+down: $(RUN_STAMP) ## Stop what `make up` started in another shell
+	@$(BIN)/python -m cutline.embedded down $(ARGS)
+
+install: $(RUN_STAMP) ## Make .venv with what running needs
+
+install-dev: $(VENV)/dev.stamp ## Add what development needs to .venv
+
+##@ Check
+test: lint types arch proto-check ## Run every check and every test; ARGS="-k cut_line" picks tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: $(VENV)/dev.stamp ## Find faults and format differences
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+
+types: $(VENV)/dev.stamp ## Check the types
+	@$(BIN)/mypy --no-error-summary
+
+arch: $(VENV)/dev.stamp ## Check who may import whom
+	@$(BIN)/lint-imports --no-logo --quiet
+
+proto-check: $(VENV)/dev.stamp ## Check the contract: style, compatibility, generated code
+	@cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against baseline.binpb && ../$(BIN)/python generate.py --check
+
+##@ Change
+fmt: $(VENV)/dev.stamp ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
+
+proto: $(VENV)/dev.stamp ## Generate the code of the contract
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python proto/generate.py
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(ARGS) pyproject.toml
+PINNED = --constraint requirements/dev.txt
+lock: $(VENV)/dev.stamp ## Compile the locks anew; ARGS=--upgrade takes newer versions
+	@$(LOCK) --extra dev --output-file requirements/dev.txt
+	@$(LOCK) $(PINNED) --extra embedded --extra checkout --output-file requirements/run.txt
+	@$(LOCK) $(PINNED) --extra ingest --output-file requirements/ingest.txt
+	@$(LOCK) $(PINNED) --extra services --extra imaging --extra model --output-file requirements/imaging.txt
+	@$(LOCK) $(PINNED) --extra services --extra mockup --output-file requirements/mockup.txt
+	@$(LOCK) $(PINNED) --extra status --output-file requirements/status.txt
+
+##@ Measure
+bench-submit: $(RUN_STAMP) ## Submits per second and their latency
+	@$(BIN)/python bench/submit.py $(ARGS)
+
+bench-e2e: $(RUN_STAMP) ## From submit to ready, beside the same work without any service
+	@$(BIN)/python bench/e2e.py $(ARGS)
+
+##@ Other
+clean: ## Remove what was made: .venv, data, results, caches
+	@rm -rf $(VENV) .cutline out build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+help: ## List the tasks
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/venv.stamp:
+	@test -n "$(PYTHON)" || { echo "$(NO_PYTHON)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) && touch $@
+
+$(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(VENV)/venv.stamp
+	@$(PIP) install --require-hashes -r $< && $(PIP) install --quiet --no-deps --no-build-isolation --editable . && touch $@

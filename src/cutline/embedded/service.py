@@ -1,0 +1,58 @@
+"""One of Cutline's own services as a process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from cutline.embedded.ports import LOOPBACK
+from cutline.embedded.process import LeashedProcess, Order, StartError
+from cutline.embedded.server import Server, plain_http_client
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+class Service(Server):
+    """`python -m services.<name>` with its settings in the environment, exactly as its image runs it."""
+
+    def __init__(
+        self, name: str, *, http_port: int, environment: Mapping[str, str], log_path: Path, order: Order
+    ) -> None:
+        super().__init__(name, log_path)
+        self._http_port = http_port
+        self._environment = environment
+        self._order = order
+
+    @property
+    def http_url(self) -> str:
+        """Where /livez, /readyz and /metrics answer."""
+        return f"http://{LOOPBACK}:{self._http_port}"
+
+    async def launch(self) -> LeashedProcess:
+        """Start the process.
+
+        Raises:
+            StartError: There is no such service beside the package: services are not in the wheel.
+        """
+        if not (CHECKOUT / "services" / self.name / "__main__.py").is_file():
+            message = f"there is no services/{self.name} in {CHECKOUT}: the services run from a checkout"
+            raise StartError(message)
+        return await LeashedProcess.start(
+            (sys.executable, "-m", f"services.{self.name}"),
+            log_path=self.log_path,
+            env=self._environment,
+            cwd=CHECKOUT,
+            order=self._order,
+        )
+
+    async def ready(self) -> bool:
+        """Whether /readyz says so."""
+        try:
+            async with plain_http_client() as client:
+                answer = await client.get(f"{self.http_url}/readyz")
+        except httpx.TransportError:
+            return False
+        return answer.status_code == httpx.codes.OK
