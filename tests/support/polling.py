@@ -10,6 +10,6 @@ from collections.abc import Callable
 async def eventually(fact: Callable[[], bool], *, within_s: float = 30.0) -> bool:
     """Whether `fact` comes true before the deadline; asks every 20 ms."""
     deadline_s = time.monotonic() + within_s
-    while not fact() and time.monotonic() < deadline_s:
-        await asyncio.sleep(0.02)  # noqa: ASYNC110  (another process makes it true: there is no event to await)
+    while not fact() and time.monotonic() < deadline_s:  # noqa: ASYNC110  (another process makes it true)
+        await asyncio.sleep(0.02)
     return fact()
