@@ -5,6 +5,7 @@ CutlineError
 ├── NotFoundError            nothing of that name is the caller's
 ├── PreconditionError        the state of things forbids it now
 ├── ConflictError            the same id was used for something else
+├── OutOfRangeError          a place in a history that this service cannot go back to
 ├── UnauthenticatedError     no valid credential
 ├── PermissionDeniedError    a valid credential without the scope
 ├── ResourceExhaustedError   a cap is reached; try again later
@@ -159,6 +160,10 @@ class PreconditionError(CutlineError):
 
 class ConflictError(CutlineError):
     """The same id was used for something else."""
+
+
+class OutOfRangeError(CutlineError):
+    """A place in a history that this service cannot go back to."""
 
 
 class UnauthenticatedError(CutlineError):

@@ -1,0 +1,106 @@
+"""Finds what no doorbell told: compares revisions on a slow timer, and at once when the bus comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from cutline.runtime.logging import get_logger
+from cutline.store.design_reads import DesignKey, Queryable, list_changes, read_bounds, read_revisions
+from cutline.telemetry.metrics import Metrics
+from services.status.hub import READ_MOST, Hub
+from services.status.watches import TenantWatch
+
+log = get_logger(__name__)
+
+COMPARE_MOST: Final = 2_000
+
+
+class Resync:
+    """Keeps watches true without the bus; `run` is a loop for the composition root to keep.
+
+    Args:
+        database: Where revisions are read.
+        hub: Whose watches are kept true.
+        bus_connected: Whether doorbells can be heard now.
+        pause_s: Time between comparisons while they can.
+        pause_alone_s: Time between comparisons while they cannot: this alone tells changes then.
+        metrics: Where the state of the bus is shown.
+    """
+
+    def __init__(
+        self,
+        database: Queryable,
+        hub: Hub,
+        *,
+        bus_connected: Callable[[], bool],
+        pause_s: float,
+        pause_alone_s: float,
+        metrics: Metrics,
+    ) -> None:
+        self._database = database
+        self._hub = hub
+        self._bus_connected = bus_connected
+        self._pause_s = pause_s
+        self._pause_alone_s = pause_alone_s
+        self._metrics = metrics
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Asks for a comparison now: doorbells may have been missed."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Compares when asked and on the timer, for ever."""
+        while True:
+            connected = self._bus_connected()
+            self._metrics.bus_connected.set(int(connected))
+            await self._wait(self._pause_s if connected else self._pause_alone_s)
+            self._asked.clear()
+            try:
+                await self._compare_designs()
+                for tenant in list(self._hub.topics.tenants):
+                    await self._compare_tenant(tenant)
+            except Exception:  # the loop outlives whatever the store does
+                log.warning("status.resync_failed", exc_info=True)
+
+    async def _wait(self, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._asked.wait()
+        except TimeoutError:
+            return
+
+    async def _compare_designs(self) -> None:
+        """Marks the designs watched one by one whose revision is not the one told."""
+        keys = list(self._hub.topics.designs)
+        for begin in range(0, len(keys), COMPARE_MOST):
+            some = keys[begin : begin + COMPARE_MOST]
+            revisions = await read_revisions(self._database, some)
+            self._hub.mark(key for key in some if key not in revisions or self._hub.topics.is_news(key, revisions[key]))
+
+    async def _compare_tenant(self, tenant: str) -> None:
+        """Tells a tenant's watchers what they were not told since their resume points, and moves those forward."""
+        live = [watch for watch in self._hub.topics.tenants.get(tenant, ()) if not watch.catching_up]
+        if not live:
+            return
+        bounds = await read_bounds(self._database)
+        await self._tell_changes(tenant, min(watch.resume_xid for watch in live), live)
+        for watch in live:
+            watch.mark(bounds.xmin)
+
+    async def _tell_changes(self, tenant: str, since_xid: int, live: list[TenantWatch]) -> None:
+        after = None
+        while True:
+            changes = await list_changes(self._database, tenant, since_xid=since_xid, after=after, limit=COMPARE_MOST)
+            behind: list[DesignKey] = [
+                (tenant, change.design_id)
+                for change in changes
+                if any(watch.behind(change.design_id, change.revision) for watch in live)
+            ]
+            for begin in range(0, len(behind), READ_MOST):
+                await self._hub.read(behind[begin : begin + READ_MOST])
+            if len(changes) < COMPARE_MOST:
+                return
+            since_xid, after = changes[-1].change_xid, changes[-1].design_id

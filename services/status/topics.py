@@ -1,0 +1,136 @@
+"""Who watches what, and what each is told."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+from uuid import UUID
+
+from cutline.domain.errors import CutlineError, NotFoundError, Reason
+from cutline.runtime.logging import get_logger
+from cutline.store.design_reads import DesignKey, DesignRow
+from cutline.telemetry.metrics import Metrics
+from cutline.telemetry.names import Attribute
+from services.status.frames import FrameMaker
+from services.status.watches import DesignWatch, TenantWatch, Watch
+
+log = get_logger(__name__)
+
+_K = TypeVar("_K", bound=Hashable)
+_W = TypeVar("_W", bound=Watch)
+
+
+class Topics:
+    """The watches of this process, by what they watch.
+
+    Attributes:
+        designs: Watches of one design.
+        tenants: Watches of all designs of a tenant.
+    """
+
+    def __init__(self, frames: FrameMaker, metrics: Metrics) -> None:
+        self.designs: dict[DesignKey, set[DesignWatch]] = {}
+        self.tenants: dict[str, set[TenantWatch]] = {}
+        self._frames = frames
+        self._metrics = metrics
+        self._closed: CutlineError | None = None
+
+    @contextmanager
+    def with_design_watch(self, key: DesignKey, watch: DesignWatch) -> Iterator[None]:
+        """Tells a watch of its design as long as the context lasts.
+
+        Raises:
+            CutlineError: The topics are closed.
+        """
+        with self._registered(self.designs, key, watch, kind="design"):
+            yield
+
+    @contextmanager
+    def with_tenant_watch(self, tenant: str, watch: TenantWatch) -> Iterator[None]:
+        """Tells a watch of its tenant's designs as long as the context lasts.
+
+        Raises:
+            CutlineError: The topics are closed.
+        """
+        with self._registered(self.tenants, tenant, watch, kind="tenant"):
+            yield
+
+    def close(self, error: CutlineError) -> None:
+        """Ends every watch with an error, and refuses new ones with it."""
+        self._closed = error
+        topics: tuple[Iterable[Watch], ...] = (*self.designs.values(), *self.tenants.values())
+        for watches in topics:
+            for watch in watches:
+                watch.fail(error)
+
+    def watched(self, key: DesignKey) -> bool:
+        """Whether anybody watches the design."""
+        return key in self.designs or key[0] in self.tenants
+
+    def is_news(self, key: DesignKey, revision: int) -> bool:
+        """Whether anybody who watches the design was not told this revision yet."""
+        return any(watch.behind(revision) for watch in self.designs.get(key, ())) or any(
+            watch.behind(key[1], revision) for watch in self.tenants.get(key[0], ())
+        )
+
+    def tell(self, key: DesignKey, row: DesignRow | None, *, read: int) -> None:
+        """Offers what a read found to the watches that were there when it began.
+
+        Args:
+            key: The design that was read.
+            row: What was found; None where there is no such design.
+            read: Number of the read.
+        """
+        designs = [watch for watch in self.designs.get(key, ()) if watch.first_read <= read]
+        tenants = [watch for watch in self.tenants.get(key[0], ()) if watch.first_read <= read]
+        if row is None:
+            self._tell_missing(key[1], designs, tenants)
+        else:
+            self._tell_row(row, designs, tenants)
+
+    def _tell_row(self, row: DesignRow, designs: list[DesignWatch], tenants: list[TenantWatch]) -> None:
+        watches: tuple[Watch, ...] = (*designs, *tenants)
+        wanting = [watch for watch in watches if watch.wants(row)]
+        if not wanting:
+            return
+        try:
+            frame = self._frames.of_row(row)
+        except Exception:
+            # One row that this release cannot show must not end the loop that shows all others.
+            log.exception("status.design_unreadable", design_id=str(row.design_id))
+            for unshown in designs:
+                unshown.fail(CutlineError(Reason.INTERNAL, "The design cannot be shown."))
+            return
+        for watch in wanting:
+            watch.offer(frame)
+
+    def _tell_missing(self, design_id: UUID, designs: list[DesignWatch], tenants: list[TenantWatch]) -> None:
+        for watch in designs:
+            if not watch.answered:
+                watch.fail(design_not_found(design_id))
+        gone = self._frames.of_deleted(design_id)
+        told: tuple[Watch, ...] = (*(watch for watch in designs if watch.answered), *tenants)
+        for each in told:
+            each.offer(gone)
+
+    @contextmanager
+    def _registered(self, topics: dict[_K, set[_W]], key: _K, watch: _W, *, kind: str) -> Iterator[None]:
+        if self._closed is not None:
+            raise self._closed
+        topics.setdefault(key, set()).add(watch)
+        self._metrics.watchers.add(1, {Attribute.STREAM_KIND.value: kind})
+        try:
+            yield
+        finally:
+            self._metrics.watchers.add(-1, {Attribute.STREAM_KIND.value: kind})
+            topics[key].discard(watch)
+            if not topics[key]:
+                del topics[key]
+
+
+def design_not_found(design_id: UUID) -> NotFoundError:
+    """The error for a design that does not exist, or is another tenant's."""
+    return NotFoundError(
+        Reason.DESIGN_NOT_FOUND, f"There is no design {design_id}.", metadata={"design": str(design_id)}
+    )

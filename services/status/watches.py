@@ -1,0 +1,214 @@
+"""What one caller still has to be told: small queues where the latest revision wins and a terminal one stays.
+
+The hub offers to every watch; the caller's stream takes. Neither waits for the other, so that a slow reader costs
+memory within a bound and nobody else's time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from cutline.domain.errors import CutlineError
+from cutline.store.design_reads import DesignRow
+
+GONE: Final = 2**63
+"""Above every revision: nothing is told of a design after it was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A message about a design, serialised once for all who watch; revision GONE where the design was deleted."""
+
+    design_id: UUID
+    revision: int
+    terminal: bool
+    change_xid: int
+    body: bytes
+
+    @property
+    def last(self) -> bool:
+        """Whether a watch of this one design ends with it."""
+        return self.terminal or self.revision == GONE
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeMark:
+    """Stands in a queue behind everything that changed before transaction `xid`."""
+
+    xid: int
+
+
+class Watch(ABC):
+    """What both kinds of watch share: a wake-up, and an error that ends the stream.
+
+    Attributes:
+        first_read: Number of the first of the hub's reads that counts: an earlier one may have begun before the watch.
+    """
+
+    def __init__(self, first_read: int) -> None:
+        self.first_read = first_read
+        self._error: CutlineError | None = None
+        self._news = asyncio.Event()
+
+    def fail(self, error: CutlineError) -> None:
+        """Ends the stream with an error, after nothing more is told."""
+        self._error = error
+        self._news.set()
+
+    @abstractmethod
+    def wants(self, row: DesignRow) -> bool:
+        """Whether a row is to be told."""
+
+    @abstractmethod
+    def offer(self, frame: Frame) -> None:
+        """Has a frame told, unless a newer one waits already."""
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Waits for news; False when the time ran out without any.
+
+        Raises:
+            CutlineError: The watch was failed.
+        """
+        if not self._news.is_set():
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._news.wait()
+            except TimeoutError:
+                return False
+        if self._error is not None:
+            raise self._error
+        self._news.clear()
+        return True
+
+
+class DesignWatch(Watch):
+    """One caller's watch of one design: holds the newest revision it was not told yet.
+
+    Attributes:
+        answered: Whether the design was found at all, so that its absence means that it was deleted.
+    """
+
+    def __init__(self, first_read: int, *, after_revision: int) -> None:
+        super().__init__(first_read)
+        self.answered = False
+        self._newest = after_revision
+        self._waiting: Frame | None = None
+        self._ended = False
+
+    def behind(self, revision: int) -> bool:
+        """Whether a revision is news."""
+        return not self._ended and revision > self._newest
+
+    def wants(self, row: DesignRow) -> bool:
+        """Whether a row is to be told: a terminal one also where the caller has it, for its stream must end."""
+        self.answered = True
+        return not self._ended and (row.state.terminal or row.revision > self._newest)
+
+    def offer(self, frame: Frame) -> None:
+        """Puts a frame in place of what waits; behind a last frame nothing follows."""
+        if self._ended:
+            return
+        self._newest = frame.revision
+        self._ended = frame.last
+        self._waiting = frame
+        self._news.set()
+
+    def take(self) -> Frame | None:
+        """What waits, if anything does."""
+        frame, self._waiting = self._waiting, None
+        return frame
+
+
+class TenantWatch(Watch):
+    """One caller's watch of all designs of a tenant.
+
+    It goes through two phases, again and again if need be: catching up, when the stream itself reads what changed page
+    by page, and live, when it takes what the hub offers. Offers queue up in both. A queue that outgrows its bound is
+    emptied and the watch `lags`: its stream catches up from the last point told, as if the caller had come back.
+
+    Attributes:
+        resume_xid: While live: every change of a transaction before this one is told or waits in the queue.
+        catching_up: Whether the stream reads by itself.
+        lagging: Whether frames were dropped since the last catch-up began.
+    """
+
+    def __init__(self, first_read: int, *, capacity: int) -> None:
+        super().__init__(first_read)
+        self.resume_xid = 0
+        self.catching_up = True
+        self.lagging = False
+        self._capacity = capacity
+        # In the order of telling. A frame that a newer one may replace is filed under its design alone.
+        self._queue: dict[object, Frame | ResumeMark] = {}
+        self._queued: dict[UUID, int] = {}
+        # Revision and transaction of what was told of changes since `resume_xid`.
+        self._told: dict[UUID, tuple[int, int]] = {}
+
+    def behind(self, design_id: UUID, revision: int) -> bool:
+        """Whether a revision is news."""
+        return revision > max(self._told.get(design_id, (0, 0))[0], self._queued.get(design_id, 0))
+
+    def wants(self, row: DesignRow) -> bool:
+        """Whether a row is to be told: what changed before the point told is no news."""
+        return row.change_xid >= self.resume_xid and self.behind(row.design_id, row.revision)
+
+    def offer(self, frame: Frame) -> None:
+        """Queues a frame in place of an older one of its design, unless that is terminal."""
+        if not self.behind(frame.design_id, frame.revision):
+            return
+        if frame.last:
+            self._queue.pop(frame.design_id, None)
+            self._queue[frame.design_id, frame.revision] = frame
+        else:
+            self._queue[frame.design_id] = frame
+        self._queued[frame.design_id] = frame.revision
+        if len(self._queue) > self._capacity:
+            self._queue.clear()
+            self._queued.clear()
+            self.lagging = True
+        self._news.set()
+
+    def mark(self, xid: int) -> None:
+        """Notes that the hub has offered everything before `xid`; of no effect unless the watch is live."""
+        if self.catching_up or self.lagging or xid <= self.resume_xid:
+            return
+        self._advance(xid)
+        self._queue.pop(ResumeMark, None)
+        self._queue[ResumeMark] = ResumeMark(xid)  # wakes nobody: it travels with the next message
+
+    def begin_catch_up(self, xid: int) -> None:
+        """Notes that the stream will tell what changed from `xid` on; the queue keeps what is offered meanwhile."""
+        self.resume_xid = xid
+        self.catching_up = True
+        self.lagging = False
+
+    def end_catch_up(self, xid: int) -> bool:
+        """Notes that the stream has told everything before `xid`; False where it must catch up once more."""
+        if self.lagging:
+            return False
+        self.catching_up = False
+        self._advance(xid)
+        return True
+
+    def told(self, frame: Frame) -> None:
+        """Notes that the stream tells a frame."""
+        self._told[frame.design_id] = (frame.revision, frame.change_xid)
+
+    def take(self) -> Frame | ResumeMark | None:
+        """The first of the queue, if it holds anything."""
+        if not self._queue:
+            return None
+        item = self._queue.pop(next(iter(self._queue)))
+        if isinstance(item, Frame):
+            if self._queued.get(item.design_id) == item.revision:
+                del self._queued[item.design_id]
+            self.told(item)
+        return item
+
+    def _advance(self, xid: int) -> None:
+        self.resume_xid = xid
+        self._told = {design: told for design, told in self._told.items() if told[1] >= xid}
