@@ -5,4 +5,14 @@ from cutline.mockups.render import Mockup, render_mockup
 from cutline.mockups.scene import Scene, load_scene, scene_ids, warm
 from cutline.mockups.sticker import StickerArt
 
-__all__ = ["Mockup", "Placement", "Scene", "StickerArt", "load_scene", "placement", "render_mockup", "scene_ids", "warm"]
+__all__ = [
+    "Mockup",
+    "Placement",
+    "Scene",
+    "StickerArt",
+    "load_scene",
+    "placement",
+    "render_mockup",
+    "scene_ids",
+    "warm",
+]

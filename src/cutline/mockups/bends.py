@@ -7,7 +7,7 @@ there to the picture; `sheets` goes back from every pixel of the picture, once f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ class Sheet:
         y: Flat y.
         shade: Brightness that the bend adds, 1 where it changes nothing.
         height_px: How far the layer stands off the ground, for its shadow.
+        cover: Share of the pixel that the layer covers, beside what its own alpha says.
         back: Whether the back of the sticker is seen.
     """
 
@@ -32,6 +33,7 @@ class Sheet:
     y: type_plane
     shade: type_plane
     height_px: type_plane
+    cover: type_plane
     back: bool = False
 
 
@@ -80,7 +82,7 @@ class Cylinder:
         angle, cosine = np.arcsin(sine), np.sqrt(1 - sine**2)
         sag_px = np.float32(self.radius_px * np.sin(np.radians(self.tilt_deg))) * (cosine - 1)
         flat_x = np.where(seen, np.float32(self.axis_px) + np.float32(self.radius_px) * angle, _NOWHERE)
-        return (Sheet(flat_x, y - sag_px, np.ones_like(x), np.zeros_like(x)),)
+        return (Sheet(flat_x, y - sag_px, np.ones_like(x), np.zeros_like(x), np.ones_like(x)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,35 +107,38 @@ class Curl:
         step = np.array(self.direction)
         beyond = (points_px - np.array(self.origin_px)) @ step
         half_turn = np.pi * self.radius_px
-        rolled = np.where(
-            beyond < half_turn, self.radius_px * np.sin(beyond / self.radius_px), half_turn - beyond
-        )
+        rolled = np.where(beyond < half_turn, self.radius_px * np.sin(beyond / self.radius_px), half_turn - beyond)
         move = np.where(beyond > 0, rolled - beyond, 0.0)
         return np.asarray(points_px + move[:, None] * step, dtype=np.float64)
 
     def sheets(self, x: type_plane, y: type_plane) -> tuple[Sheet, ...]:
         """The front, and over it the back of what is rolled up."""
         dx, dy = (np.float32(value) for value in self.direction)
-        radius = np.float32(self.radius_px)
+        radius, half_turn = np.float32(self.radius_px), np.float32(np.pi * self.radius_px)
         at = (x - np.float32(self.origin_px[0])) * dx + (y - np.float32(self.origin_px[1])) * dy
-        turn = np.arcsin(np.clip(at / radius, 0, 1))
-        front_move = np.where(at < radius, np.maximum(radius * turn - at, 0), _NOWHERE)
-        flat_back = np.float32(np.pi) * radius - 2 * at
-        back_move = np.where(at > 0, radius * (np.float32(np.pi) - turn) - at, flat_back)
-        back_move = np.where(at < radius, back_move, _NOWHERE)
-        front = Sheet(
-            x + front_move * dx,
-            y + front_move * dy,
-            1 + np.float32(0.10) * np.sin(2 * turn) - np.float32(0.25) * np.sin(turn) ** 4,
-            radius * (1 - np.cos(turn)),
+        on_roll = (at > 0) & (at < radius)
+        turn = np.arcsin(at[on_roll] / radius)  # only a narrow band of the picture needs angles
+        # The edge of the roll cuts through pixels; half a pixel beyond it still shows the edge.
+        cover = np.clip(radius + np.float32(0.5) - at, 0, 1)
+        past = at >= radius
+        front_move = np.where(past, half_turn / np.float32(2) - at, np.float32(0))
+        front_move[on_roll] = radius * turn - at[on_roll]
+        front_shade, front_height_px = np.where(past, np.float32(0.75), np.float32(1)), np.where(past, radius, 0)
+        front_shade[on_roll] = 1 + np.float32(0.10) * np.sin(2 * turn) - np.float32(0.25) * np.sin(turn) ** 4
+        front_height_px[on_roll] = radius * (1 - np.cos(turn))
+        back_move = np.where(past, half_turn / np.float32(2) - at, half_turn - 2 * at)
+        back_move[on_roll] = half_turn - radius * turn - at[on_roll]
+        back_shade = np.where(past, np.float32(0.7), 1 - np.float32(0.05) * np.clip(-at / (4 * radius), 0, 1))
+        back_shade[on_roll] = np.float32(0.70) + np.float32(0.30) * np.maximum(0, np.cos(turn)) ** np.float32(0.6)
+        back_height_px = np.where(past, radius, 2 * radius)
+        back_height_px[on_roll] = radius * (1 + np.cos(turn))
+        front_x, front_y = _plane(x + front_move * dx), _plane(y + front_move * dy)
+        back_x, back_y = _plane(x + back_move * dx), _plane(y + back_move * dy)
+        return (
+            Sheet(front_x, front_y, _plane(front_shade), _plane(front_height_px), _plane(cover)),
+            Sheet(back_x, back_y, _plane(back_shade), _plane(back_height_px), _plane(cover), back=True),
         )
-        facing = np.where(at > 0, np.cos(turn), 1)
-        rise = np.clip(-at / (4 * radius), 0, 1)
-        back = Sheet(
-            x + back_move * dx,
-            y + back_move * dy,
-            np.asarray(np.float32(0.70) + np.float32(0.30) * facing**0.6 - np.float32(0.05) * rise, dtype=np.float32),
-            np.where(at > 0, radius * (1 + np.cos(turn)), 2 * radius),
-            back=True,
-        )
-        return front, back
+
+
+def _plane(values: Any) -> type_plane:
+    return np.asarray(values, dtype=np.float32)

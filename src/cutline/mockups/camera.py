@@ -71,3 +71,8 @@ def apply_homography(matrix: type_matrix, points: NDArray[np.float64]) -> NDArra
     """Points of shape (n, 2) under a 3x3 homography."""
     mapped = np.column_stack([points, np.ones(len(points))]) @ matrix.T
     return np.asarray(mapped[:, :2] / mapped[:, 2:], dtype=np.float64)
+
+
+def inverse(matrix: type_matrix) -> type_matrix:
+    """The homography back."""
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)

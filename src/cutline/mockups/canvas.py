@@ -7,6 +7,7 @@ shadows and highlights run across the sticker as they run across the thing it st
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,6 +60,16 @@ class Canvas:
         return np.asarray(np.clip(np.rint(picture), 0, 255), dtype=np.uint8)
 
 
+def as_plane(values: Any) -> type_plane:
+    """Any array as float32; OpenCV and NumPy do not tell a type checker what they return."""
+    return np.asarray(values, dtype=np.float32)
+
+
+def share_of(mask: NDArray[np.uint8]) -> type_plane:
+    """A mask of 0 to 255 as shares of 0 to 1."""
+    return as_plane(mask.astype(np.float32) / 255)
+
+
 def polygon_mask(size_px: tuple[int, int], polygons: list[NDArray[np.float64]]) -> NDArray[np.uint8]:
     """Antialiased mask, 0 to 255, of polygons in pixels (centres at half-integers)."""
     mask = np.zeros((size_px[1], size_px[0]), dtype=np.uint8)
@@ -77,13 +88,12 @@ def blurred(plane: type_plane, sigma_px: float) -> type_plane:
         return plane
     factor = max(1, int(sigma_px / 4))
     height, width = plane.shape[:2]
-    small = plane
-    if factor > 1:
-        small = cv2.resize(plane, (max(1, width // factor), max(1, height // factor)), interpolation=cv2.INTER_AREA)
+    if factor == 1:
+        return as_plane(cv2.GaussianBlur(plane, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE))
+    size = (max(1, width // factor), max(1, height // factor))
+    small = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), sigma_px / factor, borderType=cv2.BORDER_REPLICATE)
-    if factor > 1:
-        small = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(small, dtype=np.float32)
+    return as_plane(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
 def shifted(plane: type_plane, shift_px: tuple[float, float]) -> type_plane:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutline.mockups.camera import Camera
-from cutline.mockups.canvas import Canvas, blend, blurred
+from cutline.mockups.canvas import Canvas, blend, blurred, fixed_point, share_of
 from cutline.mockups.materials import noise, rgb
 
 
@@ -28,6 +28,7 @@ def paint_lathe(
     grain: float = 0.0,
     seed: int = 0,
     cap: str = "",
+    round_mm: float = 0.0,
 ) -> None:
     """Paints the body from its base upwards.
 
@@ -43,12 +44,14 @@ def paint_lathe(
         grain: Strength of a powder coat's texture.
         seed: Of that texture.
         cap: Albedo of the flat top; empty takes `color`.
+        round_mm: How far the profile's corners are rounded.
     """
     scale, tilt = camera.px_per_mm, np.radians(camera.pitch_deg)
     height, width = canvas.albedo.shape[:2]
-    heights, radii = (np.array(values) for values in zip(*profile, strict=True))
+    heights, radii = _rounded(profile, round_mm)
     silhouette = np.zeros((height, width), dtype=np.uint8)
-    _outline(silhouette, axis_px, base_px, heights, radii, scale, float(tilt))
+    sides_px = base_px - heights * np.cos(tilt) * scale
+    _outline(silhouette, axis_px, sides_px, radii * scale, float(np.sin(tilt)))
     row_mm = (base_px - np.arange(height) - 0.5) / (np.cos(tilt) * scale)
     radius_px = np.interp(row_mm, heights, radii)[:, None] * scale
     sine = np.clip((np.arange(width) + 0.5 - axis_px)[None, :] / radius_px, -1, 1)
@@ -64,29 +67,37 @@ def paint_lathe(
     _lid(canvas, centre, float(radii[-1]) * scale, float(np.sin(tilt)), cap or color)
 
 
+def _rounded(profile: list[tuple[float, float]], round_mm: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Heights and radii in steps of a quarter mm, with the corners between them rounded."""
+    places, values = zip(*profile, strict=True)
+    heights = np.linspace(places[0], places[-1], int((places[-1] - places[0]) * 4) + 2)
+    return heights, _smoothed(np.interp(heights, places, values), round_mm * 4)
+
+
 def _curve(angle_deg: NDArray[np.float32], stops: list[tuple[float, float]]) -> NDArray[np.float32]:
+    """A value for every angle: the stops, joined without kinks (an eye finds them as bright lines)."""
     places, values = zip(*stops, strict=True)
-    return np.asarray(np.interp(angle_deg, places, values), dtype=np.float32)
+    angles = np.linspace(-90, 90, 361)
+    return np.asarray(np.interp(angle_deg, angles, _smoothed(np.interp(angles, places, values), 10)), dtype=np.float32)
+
+
+def _smoothed(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    if sigma <= 0:
+        return values
+    smooth = cv2.GaussianBlur(values.reshape(1, -1), (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(smooth.ravel(), dtype=np.float64)
 
 
 def _outline(
-    mask: NDArray[np.uint8],
-    axis_px: float,
-    base_px: float,
-    heights: NDArray[np.float64],
-    radii: NDArray[np.float64],
-    scale: float,
-    tilt: float,
+    mask: NDArray[np.uint8], axis_px: float, sides_px: NDArray[np.float64], radii_px: NDArray[np.float64], squash: float
 ) -> None:
     """Fills what the body covers: its profile and the ellipses of its ends."""
-    sides = base_px - heights * np.cos(tilt) * scale
-    right = np.column_stack([axis_px + radii * scale, sides])
-    left = np.column_stack([axis_px - radii * scale, sides])[::-1]
-    polygon = np.concatenate([right, left])
-    cv2.fillPoly(mask, [np.rint((polygon - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    for y_px, radius in ((sides[0], radii[0]), (sides[-1], radii[-1])):
+    right = np.column_stack([axis_px + radii_px, sides_px])
+    left = np.column_stack([axis_px - radii_px, sides_px])[::-1]
+    cv2.fillPoly(mask, [fixed_point(np.concatenate([right, left]))], 255, cv2.LINE_AA, 4)
+    for y_px, radius_px in ((sides_px[0], radii_px[0]), (sides_px[-1], radii_px[-1])):
         centre = (round((axis_px - 0.5) * 16), round((y_px - 0.5) * 16))
-        axes = (round(radius * scale * 16), round(radius * scale * np.sin(tilt) * 16))
+        axes = (round(radius_px * 16), round(radius_px * squash * 16))
         cv2.ellipse(mask, centre, axes, 0, 0, 360, 255, -1, cv2.LINE_AA, 4)
 
 
@@ -102,4 +113,4 @@ def _lid(canvas: Canvas, centre: tuple[float, float], radius: float, squash: flo
     blend(canvas, top, mask)
     edge = np.zeros_like(mask)
     cv2.ellipse(edge, middle, axes, 0, 0, 180, 255, 2, cv2.LINE_AA, 4)
-    canvas.sheen[:] += 0.25 * blurred(edge.astype(np.float32) / 255, 0.8)
+    canvas.sheen[:] += 0.25 * blurred(share_of(edge), 0.8)

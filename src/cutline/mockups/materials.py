@@ -58,8 +58,7 @@ def oak(
     ring_mm: float = 9,
 ) -> type_rgb:
     """Oiled wood with its grain along x; `plank_mm` above 0 lays it in planks of that width."""
-    width, height = size_px
-    rows = np.arange(height, dtype=np.float32)[:, None] / px_per_mm
+    rows = np.arange(size_px[1], dtype=np.float32)[:, None] / px_per_mm
     planks = np.floor(rows / plank_mm) if plank_mm else np.zeros_like(rows)
     bend = noise(rng, size_px, (160 * px_per_mm, 26 * px_per_mm), 3)
     waves = rows / ring_mm + 1.3 * bend + planks * 2.7
@@ -148,7 +147,9 @@ MATERIALS: Final[dict[str, Material]] = {
 }
 
 
-def draw_material(name: str, size_px: tuple[int, int], px_per_mm: float, seed: int, options: dict[str, Any]) -> type_rgb:
+def draw_material(
+    name: str, size_px: tuple[int, int], px_per_mm: float, seed: int, options: dict[str, Any]
+) -> type_rgb:
     """Draws a material by name; the same arguments give the same pixels."""
     return MATERIALS[name](np.random.default_rng(seed), size_px, px_per_mm, **options)
 

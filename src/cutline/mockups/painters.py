@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -11,9 +12,10 @@ import cv2
 import numpy as np
 import resvg_py
 from numpy.typing import NDArray
+from PIL import Image
 
-from cutline.mockups.camera import Camera, apply_homography, type_matrix
-from cutline.mockups.canvas import Canvas, blend, blurred, fixed_point, polygon_mask
+from cutline.mockups.camera import Camera, apply_homography, inverse, type_matrix
+from cutline.mockups.canvas import Canvas, as_plane, blend, blurred, fixed_point, polygon_mask, share_of
 from cutline.mockups.lathe import paint_lathe
 from cutline.mockups.materials import draw_material, rgb, type_plane, type_rgb
 
@@ -38,8 +40,8 @@ def paint(studio: Studio, layer: Layer) -> None:
 def render_svg(source: Traversable, width_px: int) -> NDArray[np.uint8]:
     """An SVG file as uint8 RGBA, straight alpha, at a width in pixels."""
     png = resvg_py.svg_to_bytes(svg_string=source.read_text("utf-8"), width=width_px, skip_system_fonts=True)
-    pixels = cv2.imdecode(np.frombuffer(png, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA), dtype=np.uint8)
+    with Image.open(io.BytesIO(png)) as picture:
+        return np.array(picture.convert("RGBA"), dtype=np.uint8)
 
 
 def rounded_rectangle(size_mm: tuple[float, float], corner_mm: float) -> NDArray[np.float64]:
@@ -49,7 +51,7 @@ def rounded_rectangle(size_mm: tuple[float, float], corner_mm: float) -> NDArray
     for sign_x, sign_y, start in ((1, -1, -90), (1, 1, 0), (-1, 1, 90), (-1, -1, 180)):
         angles = np.radians(start + np.linspace(0, 90, 12))
         corner = np.column_stack([np.cos(angles), np.sin(angles)]) * corner_mm
-        points.append(corner + (sign_x * half_width, sign_y * half_height))
+        points.append(corner + np.array([sign_x * half_width, sign_y * half_height]))
     return np.concatenate(points)
 
 
@@ -58,7 +60,7 @@ def _table(studio: Studio, *, material: str, seed: int, rotation_deg: float = 0,
     width, height = studio.canvas.size_px
     to_px = studio.camera.plane(0, rotation_deg=rotation_deg)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
-    seen_mm = apply_homography(np.linalg.inv(to_px), corners)
+    seen_mm = apply_homography(inverse(to_px), corners)
     low, high = seen_mm.min(axis=0), seen_mm.max(axis=0)
     scale = studio.camera.px_per_mm
     size = (int((high[0] - low[0]) * scale) + 1, int((high[1] - low[1]) * scale) + 1)
@@ -113,7 +115,11 @@ def _slab(
         texture = _over(texture, render_svg(studio.folder / art, size[0]))
     to_px = camera.plane(top_mm, centre_mm=centre_mm, rotation_deg=rotation_deg)
     from_texture = np.array([[1 / scale, 0, -size_mm[0] / 2], [0, 1 / scale, -size_mm[1] / 2], [0, 0, 1]])
-    blend(canvas, _warped(texture, to_px @ from_texture, canvas.size_px), polygon_mask(canvas.size_px, [at_height(top_mm)]))
+    blend(
+        canvas,
+        _warped(texture, to_px @ from_texture, canvas.size_px),
+        polygon_mask(canvas.size_px, [at_height(top_mm)]),
+    )
     if rim:
         _stroke(canvas, at_height(top_mm), rim, rim_px)
 
@@ -129,10 +135,9 @@ def _cast(
     contact: float = 0.55,
 ) -> None:
     """Darkens the light around a footprint: a tight contact shadow and a soft cast one."""
-    cast = polygon_mask(canvas.size_px, [footprint + np.array(offset_px)]).astype(np.float32) / 255
-    touch = polygon_mask(canvas.size_px, [footprint]).astype(np.float32) / 255
-    shade = (1 - opacity * blurred(cast, blur_px)) * (1 - contact * blurred(touch, contact_px))
-    _tint(canvas, shade)
+    cast = blurred(share_of(polygon_mask(canvas.size_px, [footprint + np.array(offset_px)])), blur_px)
+    touch = blurred(share_of(polygon_mask(canvas.size_px, [footprint])), contact_px)
+    _tint(canvas, as_plane((1 - opacity * cast) * (1 - contact * touch)))
 
 
 def _decal(
@@ -155,9 +160,9 @@ def _decal(
     matrix = to_px @ np.array([[1 / scale, 0, -size_mm[0] / 2], [0, 1 / scale, -size_mm[1] / 2], [0, 0, 1]])
     if opacity:
         moved = (centre_mm[0] + shadow_mm[0], centre_mm[1] + shadow_mm[1])
-        ground = studio.camera.plane(0, centre_mm=moved, rotation_deg=rotation_deg) @ np.linalg.inv(to_px) @ matrix
+        ground = studio.camera.plane(0, centre_mm=moved, rotation_deg=rotation_deg) @ inverse(to_px) @ matrix
         shape = cv2.warpPerspective(pixels[:, :, 3], ground, canvas.size_px, flags=cv2.INTER_LINEAR)
-        _tint(canvas, 1 - opacity * blurred(np.asarray(shape / np.float32(255), dtype=np.float32), blur_px))
+        _tint(canvas, 1 - opacity * blurred(as_plane(as_plane(shape) / 255), blur_px))
     pixels[:, :, :3] = _bled(pixels)
     warped = cv2.warpPerspective(pixels, matrix, canvas.size_px, flags=cv2.INTER_LINEAR)
     blend(canvas, np.asarray(warped[:, :, :3], dtype=np.uint8), np.ascontiguousarray(warped[:, :, 3]))
@@ -170,11 +175,15 @@ def _wall(studio: Studio, *, stops: list[tuple[float, str]], seed: int, material
     rows = np.linspace(0, 1, height)
     positions, colours = [stop for stop, _ in stops], np.array([rgb(color) for _, color in stops])
     column = np.stack([np.interp(rows, positions, colours[:, channel]) for channel in range(3)], axis=1)
-    canvas.albedo[:] = 255
-    canvas.light[:] = (column / 255).astype(np.float32)[:, None, :]
+    wall = np.repeat(column.astype(np.float32)[:, None, :], width, axis=1)
     if material:
-        texture = draw_material(material, (width, height), studio.camera.px_per_mm, seed, {"color": "#ffffff"} | options)
-        canvas.light *= texture.astype(np.float32) / np.float32(texture.mean())
+        texture = draw_material(
+            material, (width, height), studio.camera.px_per_mm, seed, {"color": "#c0c0c0"} | options
+        )
+        wall *= texture.astype(np.float32) / np.float32(texture.mean())
+    # Rounding by chance keeps slow gradients from banding.
+    wall += np.random.default_rng(seed).uniform(-0.5, 0.5, wall.shape[:2]).astype(np.float32)[:, :, None]
+    canvas.albedo[:] = np.clip(np.rint(wall), 0, 255)
 
 
 def _shade(
@@ -187,7 +196,9 @@ def _shade(
 ) -> None:
     """Light that changes from one point of the picture (0 to 1 each way) to another."""
     along = _along(studio.canvas.size_px, start, end)[:, :, None]
-    first, last = (np.array(rgb(color), dtype=np.float32) / 255 * power for color, power in zip(colors, gain, strict=True))
+    first, last = (
+        np.array(rgb(color), dtype=np.float32) / 255 * power for color, power in zip(colors, gain, strict=True)
+    )
     studio.canvas.light[:] *= first + along * (last - first)
 
 
@@ -206,7 +217,7 @@ def _gobo(studio: Studio, *, art: str, blur_px: float, strength: float, tint: st
     """Shadows thrown into the picture from outside: an SVG over the whole picture, black where it shades."""
     canvas = studio.canvas
     mask = render_svg(studio.folder / art, canvas.size_px[0])[: canvas.size_px[1], :, 3]
-    shade = blurred(np.asarray(mask / np.float32(255), dtype=np.float32), blur_px) * np.float32(strength)
+    shade = blurred(share_of(mask), blur_px) * np.float32(strength)
     colour = np.array(rgb(tint), dtype=np.float32) / 255
     canvas.light[:] *= 1 - shade[:, :, None] * (1 - colour)
 
@@ -276,7 +287,7 @@ def _stroke(canvas: Canvas, polygon: NDArray[np.float64], color: str, width_px: 
     """A soft bright or dark line along an outline."""
     mask = np.zeros(canvas.albedo.shape[:2], dtype=np.uint8)
     cv2.polylines(mask, [fixed_point(polygon)], isClosed=True, color=255, thickness=2, lineType=cv2.LINE_AA, shift=4)
-    share = np.minimum(1, blurred(mask.astype(np.float32) / 255, width_px / 2))[:, :, None] * 0.8
+    share = np.minimum(1, blurred(share_of(mask), width_px / 2))[:, :, None] * 0.8
     canvas.albedo[:] = np.rint(canvas.albedo + share * (np.array(rgb(color), dtype=np.float32) - canvas.albedo))
 
 
@@ -285,7 +296,11 @@ def _warped(texture: type_rgb, matrix: type_matrix, size_px: tuple[int, int]) ->
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return np.asarray(
         cv2.warpPerspective(
-            texture, np.linalg.inv(half) @ matrix @ half, size_px, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            texture,
+            inverse(half) @ matrix @ half,
+            size_px,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
         ),
         dtype=np.uint8,
     )

@@ -26,7 +26,7 @@ class Surface:
     """What the sticker sticks to.
 
     Attributes:
-        kind: "plane" lies in the camera's world; "cylinder" stands upright; "sheet" faces the viewer and curls a corner.
+        kind: "plane" lies in the camera's world, "cylinder" stands upright, "sheet" faces the viewer and curls up.
         fits_mm: Width and height of the largest sticker; larger ones are shown smaller. Not read for "sheet".
         centre_mm: World x and y of the sticker's middle (plane).
         z_mm: Height of the plane above the table.

@@ -138,8 +138,8 @@ class StickerArt:
         right = _margin_px(cut.x_mm + cut.width_mm, box.x_mm + box.width_mm, kx)
         bottom = _margin_px(cut.y_mm + cut.height_mm, box.y_mm + box.height_mm, ky)
         clear = (0, 0, 0, 0)
-        art = cv2.copyMakeBorder(art, top, bottom, left, right, cv2.BORDER_CONSTANT, value=clear)
-        return _u8(art), (box.x_mm - left / kx, box.y_mm - top / ky), (kx, ky)
+        padded = cv2.copyMakeBorder(art, top, bottom, left, right, cv2.BORDER_CONSTANT, value=clear)
+        return _u8(padded), (box.x_mm - left / kx, box.y_mm - top / ky), (kx, ky)
 
     def _crop(self) -> tuple[type_rgba, BoxMm]:
         """The canvas's pixels that touch the cut box, and where they lie."""
@@ -177,7 +177,7 @@ def _span(start_px: float, length_px: float, limit_px: int) -> tuple[int, int]:
 
 
 def _margin_px(inner_mm: float, outer_mm: float, px_per_mm: float) -> int:
-    """Whole pixels to add so that the raster reaches from `inner_mm` to `outer_mm` and the pad beyond; never negative."""
+    """Whole pixels to add so that the raster reaches from inner_mm to outer_mm and the pad beyond."""
     return max(0, int(np.ceil((inner_mm - outer_mm) * px_per_mm)) + _PAD_PX)
 
 
@@ -206,11 +206,10 @@ def _color_rgba(color: str) -> tuple[int, int, int, int]:
 
 
 def _decode(cutout_png: bytes) -> type_rgba:
-    pixels = None
-    if cutout_png:
-        pixels = cv2.imdecode(np.frombuffer(cutout_png, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    buffer = np.frombuffer(cutout_png, dtype=np.uint8)
+    pixels = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED) if buffer.size else None
     if pixels is None or pixels.ndim != 3 or pixels.shape[2] != 4 or pixels.dtype != np.uint8:
-        raise _refusal("cutout_png", "is not a readable 8-bit PNG with alpha")
+        raise InvalidInputError.of_fields(FieldViolation("cutout_png", "is not a readable 8-bit PNG with alpha"))
     return _u8(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA))
 
 
@@ -220,7 +219,7 @@ def _report(report_json: bytes) -> dict[str, Any]:
     except ValueError:
         report = None
     if not isinstance(report, dict):
-        raise _refusal("report_json", "is not a JSON object")
+        raise InvalidInputError.of_fields(FieldViolation("report_json", "is not a JSON object"))
     return report
 
 
@@ -228,15 +227,19 @@ def _box(geometry: dict[str, Any], name: str) -> BoxMm:
     """A box of the report; proto3 JSON leaves out fields that are 0."""
     values = geometry.get(name)
     if not isinstance(values, dict):
-        raise _refusal(f"geometry.{name}", "is missing")
+        raise InvalidInputError.of_fields(FieldViolation(f"geometry.{name}", "is missing"))
     try:
         x_mm, y_mm, width_mm, height_mm = (
             float(values.get(field, 0)) for field in ("x_mm", "y_mm", "width_mm", "height_mm")
         )
     except (TypeError, ValueError):
-        raise _refusal(f"geometry.{name}", "holds something other than numbers") from None
+        raise InvalidInputError.of_fields(
+            FieldViolation(f"geometry.{name}", "holds something other than numbers")
+        ) from None
     if not (np.isfinite([x_mm, y_mm, width_mm, height_mm]).all() and width_mm > 0 and height_mm > 0):
-        raise _refusal(f"geometry.{name}", "must be finite with a width and a height above 0 mm")
+        raise InvalidInputError.of_fields(
+            FieldViolation(f"geometry.{name}", "must be finite with a width and a height above 0 mm")
+        )
     return BoxMm(x_mm, y_mm, width_mm, height_mm)
 
 
@@ -247,12 +250,10 @@ def _paths(entries: list[dict[str, Any]]) -> tuple[CutPath, ...]:
             path = CutPath(CutRole(str(entry["role"]).removeprefix("ROLE_")), str(entry["path_data"]))
             flatten_path(path.path_data)
         except (KeyError, ValueError) as error:
-            raise _refusal(f"cut_paths[{index}]", f"cannot be read: {error}") from None
+            raise InvalidInputError.of_fields(
+                FieldViolation(f"cut_paths[{index}]", f"cannot be read: {error}")
+            ) from None
         paths.append(path)
     if not any(path.role is not CutRole.INNER for path in paths):
-        raise _refusal("cut_paths", "holds no outer cut")
+        raise InvalidInputError.of_fields(FieldViolation("cut_paths", "holds no outer cut"))
     return tuple(paths)
-
-
-def _refusal(field: str, description: str) -> InvalidInputError:
-    return InvalidInputError.of_fields(FieldViolation(field, description))
