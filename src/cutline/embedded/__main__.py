@@ -31,9 +31,10 @@ def main() -> int:
     choice = parser.parse_args()
     if choice.command == "down":
         return asyncio.run(_down(choice.data_dir))
-    work = _up(choice.data_dir) if choice.command == "up" else _run(choice.data_dir, choice.out)
     try:
-        return asyncio.run(_until_signal(work))
+        if choice.command == "up":
+            return asyncio.run(_until_signal(_up(choice.data_dir), when_stopped=0))
+        return asyncio.run(_until_signal(_run(choice.data_dir, choice.out), when_stopped=_INTERRUPTED))
     except (StartError, MissingServerError) as error:
         _say(str(error))
         return 1
@@ -73,7 +74,7 @@ async def _down(data_dir: Path) -> int:
     return 0
 
 
-async def _until_signal(work: Coroutine[None, None, int]) -> int:
+async def _until_signal(work: Coroutine[None, None, int], *, when_stopped: int) -> int:
     """Do the work; a signal to stop cancels it once, and it cleans up undisturbed by more of them."""
     task = asyncio.ensure_future(work)
     signals: list[int] = []
@@ -90,7 +91,7 @@ async def _until_signal(work: Coroutine[None, None, int]) -> int:
     try:
         return await task
     except asyncio.CancelledError:
-        return _INTERRUPTED
+        return when_stopped
 
 
 def _say(line: str) -> None:
