@@ -25,10 +25,11 @@ import time
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAPABILITY_VERSION_3 = 0x20080522
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -125,7 +126,8 @@ def _change_user(user_id: int, group_id: int) -> None:
         os.setuid(user_id)
         return
     libc = ctypes.CDLL(None, use_errno=True)
-    _checked(libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+    # Keeps capabilities over the change of user, and lets access(2), which PostgreSQL asks, see them too.
+    _checked(libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0))
     os.setgroups([])
     os.setresgid(group_id, group_id, group_id)
     os.setresuid(user_id, user_id, user_id)

@@ -120,7 +120,10 @@ async def test_root_runs_a_program_as_another_user_in_a_closed_folder(tmp_path: 
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     (closed / "note").write_text("reached", encoding="utf-8")
-    show = "import os; print(os.geteuid(), open('note').read(), open('/proc/self/status').read())"
+    show = (
+        "import os; print(os.geteuid(), os.access('note', os.R_OK), open('note').read());"
+        "print(open('/proc/self/status').read())"
+    )
     await run_to_end(
         (sys.executable, "-c", show),
         log_path=tmp_path / "user.log",
@@ -129,5 +132,5 @@ async def test_root_runs_a_program_as_another_user_in_a_closed_folder(tmp_path: 
         order=Order(user_id=65534, group_id=65534),
     )
     said = (tmp_path / "user.log").read_text()
-    assert said.startswith("65534 reached")
+    assert said.startswith("65534 True reached")
     assert "CapEff:\t0000000000000002" in said
