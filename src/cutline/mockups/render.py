@@ -160,8 +160,8 @@ def _sampled(face: Face, to_face: type_matrix, sheet: Sheet) -> _Seen:
 
 def _seen(pixels: Any) -> _Seen:
     """A flat sheet of uint8 premultiplied RGBA."""
-    scaled = as_plane(pixels) / 255
-    return _Seen(scaled[:, :, :3], np.ascontiguousarray(scaled[:, :, 3]), None, back=False)
+    scaled = as_plane(as_plane(pixels) / 255)
+    return _Seen(scaled[:, :, :3], as_plane(scaled[:, :, 3].copy()), None, back=False)
 
 
 def _liner(sticker: StickerArt, place: Placement, region: _Region) -> _Seen:
