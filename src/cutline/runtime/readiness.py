@@ -35,6 +35,11 @@ class Readiness:
     def __init__(self) -> None:
         self._checks: dict[str, tuple[Check, bool]] = {}
         self._phase = "starting"
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_flip(self, listener: Callable[[], None]) -> None:
+        """Calls `listener` at `begin` and at `end`."""
+        self._listeners.append(listener)
 
     def add_check(self, name: str, check: Check, *, required: bool = True) -> None:
         """Registers a check; one that is not required only shows a degraded state."""
@@ -43,11 +48,16 @@ class Readiness:
     def begin(self) -> None:
         """Everything has started."""
         if self._phase == "starting":
-            self._phase = ""
+            self._flip("")
 
     def end(self) -> None:
         """The process is going to stop; no traffic should come any more."""
-        self._phase = "stopping"
+        self._flip("stopping")
+
+    def _flip(self, phase: str) -> None:
+        self._phase = phase
+        for listener in self._listeners:
+            listener()
 
     async def verdict(self) -> Verdict:
         """Asks every check, each for at most CHECK_TIMEOUT_S."""

@@ -1,0 +1,143 @@
+"""The grpc.aio server of a service: guarded handlers, health, reflection, and an end that loses no call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health
+from grpc_reflection.v1alpha import reflection
+
+from cutline.rpc.auth import Authenticator
+from cutline.rpc.guard import CallGuard
+from cutline.rpc.health import Health
+from cutline.rpc.limits import StreamLimits
+from cutline.rpc.policy import SERVICE_SCOPES
+from cutline.runtime.logging import get_logger
+from cutline.runtime.readiness import Readiness
+from cutline.runtime.settings import GrpcSettings
+from cutline.telemetry.setup import Telemetry
+
+log = get_logger(__name__)
+
+KEEPALIVE_MS = 30_000
+KEEPALIVE_TIMEOUT_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class RpcService:
+    """One service to serve.
+
+    Attributes:
+        name: Full name, as in rpc/policy.py.
+        add: The generated `add_<Service>Servicer_to_server`.
+        servicer: Its implementation; methods it only inherits answer UNIMPLEMENTED.
+    """
+
+    name: str
+    add: Callable[[Any, Any], None]
+    servicer: object
+
+
+class RpcServer:
+    """A part that serves gRPC.
+
+    Its stop: health says NOT_SERVING, a pause for balancers, `drain` is set so that streams end themselves, then the
+    calls still running may go on for the grace (grpc.aio tells handlers nothing of a stop until the grace is over).
+    """
+
+    def __init__(
+        self,
+        settings: GrpcSettings,
+        services: Sequence[RpcService],
+        *,
+        authenticator: Authenticator,
+        telemetry: Telemetry,
+        readiness: Readiness,
+        drain: asyncio.Event | None = None,
+    ) -> None:
+        self._settings = settings
+        self._services = services
+        self._guard = CallGuard(
+            authenticator=authenticator,
+            telemetry=telemetry,
+            streams=StreamLimits(most=settings.max_streams, most_per_tenant=settings.max_streams_per_tenant),
+        )
+        self._health = Health(readiness, tuple(service.name for service in services))
+        self._server: grpc.aio.Server | None = None
+        self.drain = drain or asyncio.Event()
+        self.port = settings.listen.port
+
+    async def start(self) -> None:
+        """Binds and serves; `port` is the real one afterwards.
+
+        Raises:
+            RuntimeError: The address cannot be bound.
+        """
+        server = grpc.aio.server(options=_options(self._settings))
+        registrar = _GuardedRegistrar(server, self._guard)
+        for service in self._services:
+            service.add(service.servicer, registrar)
+        self._health.add_to(server)
+        if self._settings.reflection:
+            names = [service.name for service in self._services]
+            names += [health.SERVICE_NAME, reflection.SERVICE_NAME]
+            reflection.enable_server_reflection(names, server)  # type: ignore[no-untyped-call]  # has no types
+        self.port = server.add_insecure_port(str(self._settings.listen))
+        self._server = server
+        await server.start()
+        await self._health.start()
+        log.info("rpc.listening", host=self._settings.listen.host, port=self.port)
+
+    async def stop(self) -> None:
+        """Drains and closes; see the class."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        await self._health.stop()
+        if self._settings.drain_pause_s:
+            await asyncio.sleep(self._settings.drain_pause_s)
+        self.drain.set()
+        await server.stop(self._settings.drain_grace_s)
+
+
+class _GuardedRegistrar:
+    """Stands in for a server when generated code adds a servicer, and guards each method on its way in."""
+
+    def __init__(self, server: grpc.aio.Server, guard: CallGuard) -> None:
+        self._server = server
+        self._guard = guard
+
+    def add_generic_rpc_handlers(self, _handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Takes nothing: the same methods come once more by name."""
+
+    def add_registered_method_handlers(
+        self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
+    ) -> None:
+        """Guards and adds the methods of a service.
+
+        Raises:
+            KeyError: rpc/policy.py declares no scope for the service.
+        """
+        scope = SERVICE_SCOPES[service]
+        guarded = {name: self._guard.guarded(f"{service}/{name}", scope, handler) for name, handler in handlers.items()}
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, guarded),))
+        self._server.add_registered_method_handlers(service, guarded)
+
+
+def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)),
+        ("grpc.max_connection_age_grace_ms", int(settings.max_connection_age_grace_s * 1000)),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Below what clients send by default here (30 s), else they are cut off for too many pings.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_TIMEOUT_MS),
+        # A second process on the same port is a mistake to be told about, not a share of the traffic.
+        ("grpc.so_reuseport", 0),
+    ]
