@@ -71,6 +71,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         await asyncio.Event().wait()  # the loop's own end would count as a failure
 
     runtime.readiness.add_check("postgres", database.problem)
+    runtime.readiness.add_check("nats", broker.problem, required=False)
     return [
         telemetry,
         http,
