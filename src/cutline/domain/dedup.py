@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from cutline.domain.sticker_spec import ResolvedSpec
@@ -19,7 +20,7 @@ def submit_key(
     not_before_time: datetime | None,
 ) -> bytes:
     """SHA-256 (32 bytes) over everything that makes a submit the same work as another."""
-    return _digest(["submit", tenant, artwork_sha256, spec.canonical(), reference, _time(not_before_time)])
+    return _digest(["submit", tenant, artwork_sha256, _canonical(spec), reference, _time(not_before_time)])
 
 
 def reprocess_key(
@@ -38,7 +39,7 @@ def reprocess_key(
             tenant,
             str(design_id),
             artwork_sha256,
-            spec.canonical(),
+            _canonical(spec),
             reference,
             _time(not_before_time),
         ]
@@ -47,6 +48,12 @@ def reprocess_key(
 
 def _time(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
+
+
+@lru_cache(maxsize=1024)
+def _canonical(spec: ResolvedSpec) -> str:
+    """The spec as text; callers send few specs many times, and this is most of a key's cost."""
+    return json.dumps(spec.canonical(), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _digest(parts: list[object]) -> bytes:

@@ -38,6 +38,10 @@ class Lane(StrEnum):
     BULK = "bulk"
 
 
+LANES_BY_URGENCY = (Lane.EXPRESS, Lane.STANDARD, Lane.BULK)
+"""The lanes, the most urgent first."""
+
+
 class JobState(StrEnum):
     """Where one stage's work on one generation stands."""
 

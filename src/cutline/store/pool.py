@@ -121,6 +121,7 @@ class Database:
                     max_size=self._pool_max,
                     command_timeout=self._command_timeout_s,
                     init=prepare_connection,
+                    reset=_keep,
                     server_settings={"application_name": f"cutline-{self._application_name}"},
                 )
             except LOST_CONNECTION as error:
@@ -196,6 +197,10 @@ def store_unavailable() -> UnavailableError:
 async def prepare_connection(connection: Connection) -> None:
     """Sets the codecs every connection has: jsonb as Python values, without spaces."""
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_to_json, decoder=json.loads, format="text")
+
+
+async def _keep(_: Connection) -> None:
+    """Leaves a returned connection as it is: nothing here sets session state, and a reset costs a round trip."""
 
 
 def _to_json(value: Mapping[str, object] | list[object]) -> str:
