@@ -77,7 +77,7 @@ class StatusSettings:
             postgres=PostgresSettings.read(env),
             s3=S3Settings.read(env),
             watch=WatchSettings.read(env),
-            namespace=env.text("CUTLINE_NAMESPACE", ""),
+            namespace=env.text("CUTLINE_NATS_NAMESPACE", ""),
         )
         env.finish()
         return settings

@@ -19,6 +19,7 @@ MACHINE_PATH = re.compile("|".join(("/ro" + "ot/", "/ho" + r"me/\w+/", "/Us" + r
 REGISTRY = re.compile(
     "|".join(("pypi" + r"\.org", "python" + "hosted", r"registry\." + "npmjs", "index" + r"[-_]url\s*="))
 )
+SETTING = re.compile(r"CUTLINE_[A-Z0-9_]*[A-Z0-9]")
 LOCK_FORBIDDEN = ("://", "--index-url", "--extra-index-url", "--find-links", "--trusted-host")
 
 
@@ -88,6 +89,18 @@ def test_contract_is_clean_and_compatible(arguments: tuple[str, ...]) -> None:
     buf = Path(sys.executable).with_name("buf")
     checked = subprocess.run((buf, *arguments), cwd=ROOT / "proto", capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_setting_is_documented() -> None:
+    """Each environment variable that the code reads is in docs/operations.md, and no other is."""
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    read = {
+        name
+        for module in _modules()
+        if module.startswith(("src/", "services/"))
+        for name in SETTING.findall((ROOT / module).read_text(encoding="utf-8"))
+    }
+    assert read ^ set(SETTING.findall(operations)) == set()
 
 
 def _versions(lock: str) -> dict[str, str]:

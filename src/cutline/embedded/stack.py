@@ -91,6 +91,7 @@ class EmbeddedStack:
         own = {
             "CUTLINE_HTTP_LISTEN": f"{LOOPBACK}:{http_port}",
             "CUTLINE_DEV_API_KEY": self.api_key,
+            "CUTLINE_NATS_NAMESPACE": "",  # the broker is this stack's alone, whatever the shell says
         }
         if target := {"ingest": self.ingest_target, "status": self.status_target}.get(name):
             own["CUTLINE_GRPC_LISTEN"] = target
