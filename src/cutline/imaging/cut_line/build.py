@@ -1,0 +1,160 @@
+"""Step: outline to cut line. Scale, border, islands, smoothing, holes, fit, liner, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import shapely
+from shapely import MultiPolygon, Polygon, affinity
+
+from cutline.domain.errors import ArtworkError, Reason
+from cutline.domain.outputs import BoxMm
+from cutline.domain.sticker_spec import CutType, ResolvedSpec
+from cutline.imaging.cut_line.bezier import BezierPath
+from cutline.imaging.cut_line.border import blade_radius_mm, closing_radius_mm, smoothed, wanted_shape
+from cutline.imaging.cut_line.fit import fit_ring
+from cutline.imaging.cut_line.holes import InnerCuts, inner_cuts
+from cutline.imaging.cut_line.islands import NECK_MM, join_islands
+from cutline.imaging.cut_line.liner import liner_path, outline_of
+from cutline.imaging.cut_line.model import CutLine, Join, box_mm
+from cutline.imaging.cut_line.rings import ring_points, smallest_radius_mm
+from cutline.imaging.cut_line.scale import Scaled, solve_scale
+from cutline.imaging.outline import Outline
+
+FIT_TOLERANCES_MM: Final = (0.015, 0.03)
+"""How far the fitted line may lie from the shape, least and most; in between it follows the size of a pixel, whose
+steps it should not trace."""
+FIT_TOLERANCE_PX: Final = 0.2
+FINER: Final = (1.0, 0.6, 0.3)
+"""Shares of that tolerance tried in turn, where the line fails its own checks."""
+CONTAINMENT_MM: Final = 0.05
+"""Art with border may stand out of the finished line by this much at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    outer: tuple[BezierPath, ...]
+    inner: tuple[BezierPath, ...]
+
+
+def build_cut_line(outline: Outline, spec: ResolvedSpec) -> CutLine:
+    """Builds the paths of the blade for an outline.
+
+    Raises:
+        ArtworkError: SIZE_IMPOSSIBLE or CUT_LINE_IMPOSSIBLE, with the reason in its message.
+    """
+    scaled = solve_scale(outline.art, spec)
+    pieces = scaled.bordered
+    joins: tuple[Join, ...] = ()
+    if len(outline.art.geoms) > 1 or len(pieces.geoms) > 1:
+        pieces, joins = join_islands(pieces, spec.island_policy, neck_mm=max(NECK_MM, 2 * blade_radius_mm(spec)))
+    shape = smoothed(pieces, spec)
+    holes = inner_cuts(scaled.art, shape, spec)
+    fitted = _fitted(shape, holes, scaled, spec)
+    return _placed(fitted, scaled, spec, joins, holes)
+
+
+def _fitted(shape: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: ResolvedSpec) -> _Fitted:
+    tolerances_mm = [share * _fit_tolerance_mm(scaled.mm_per_px) for share in FINER]
+    for tolerance_mm in tolerances_mm:
+        outer = tuple(_fit(part, tolerance_mm, spec) for part in shape.geoms)
+        inner = tuple(_fit(part, tolerance_mm, spec) for part in holes.cut)
+        outer = _fill_box(outer, scaled.box)
+        if _is_sound(outer, inner, scaled.bordered):
+            return _Fitted(outer, inner)
+    raise ArtworkError(
+        Reason.CUT_LINE_IMPOSSIBLE,
+        "No line without crossings follows this art; more smoothing or a larger border makes it simpler.",
+    )
+
+
+def _fit_tolerance_mm(mm_per_px: float) -> float:
+    least, most = FIT_TOLERANCES_MM
+    return min(max(FIT_TOLERANCE_PX * mm_per_px, least), most)
+
+
+def _fit(polygon: Polygon, tolerance_mm: float, spec: ResolvedSpec) -> BezierPath:
+    return fit_ring(ring_points(polygon), tolerance_mm=tolerance_mm, min_radius_mm=spec.min_radius_mm)
+
+
+def _fill_box(paths: tuple[BezierPath, ...], bounds: tuple[float, float, float, float]) -> tuple[BezierPath, ...]:
+    """Stretches the paths by the little that the fit lost or won, so that their common box is exactly the shape's."""
+    low, high = _box_of(paths)
+    goal_low, goal_high = np.array(bounds[:2]), np.array(bounds[2:])
+    scale = (goal_high - goal_low) / (high - low)
+    shift = goal_low - low * scale
+    return tuple(path.moved((scale[0], scale[1]), (shift[0], shift[1])) for path in paths)
+
+
+def _box_of(paths: tuple[BezierPath, ...]) -> tuple[np.ndarray, np.ndarray]:
+    boxes = np.array([path.box for path in paths])
+    return boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+
+
+def _is_sound(outer: tuple[BezierPath, ...], inner: tuple[BezierPath, ...], bordered: MultiPolygon) -> bool:
+    """Whether every path is simple, none meets another, holes lie inside, and art with border is contained."""
+    faces = [outline_of(path) for path in outer]
+    holes = [outline_of(path) for path in inner]
+    if not all(part.is_valid and part.area > 0 for part in (*faces, *holes)):
+        return False
+    face = MultiPolygon(faces)
+    if not face.is_valid or not MultiPolygon(holes).is_valid:
+        return False
+    shapely.prepare(face)
+    if not all(face.contains_properly(hole) for hole in holes):
+        return False
+    return bool(face.buffer(CONTAINMENT_MM, quad_segs=4).covers(bordered))
+
+
+def _placed(fitted: _Fitted, scaled: Scaled, spec: ResolvedSpec, joins: tuple[Join, ...], holes: InnerCuts) -> CutLine:
+    """Moves everything into the trim frame and rounds the paths to what files hold."""
+    through, kiss = fitted.outer, ()
+    if spec.cut_type is CutType.KISS_CUT:
+        face = MultiPolygon([outline_of(path) for path in fitted.outer])
+        liner = liner_path(face, spec, tolerance_mm=_fit_tolerance_mm(scaled.mm_per_px))
+        through, kiss = (liner,), fitted.outer
+    low, _ = _box_of(through)
+    shift = (-float(low[0]), -float(low[1]))
+
+    def moved(paths: tuple[BezierPath, ...]) -> tuple[BezierPath, ...]:
+        return tuple(path.moved((1.0, 1.0), shift).rounded() for path in paths)
+
+    def shifted(shape: MultiPolygon) -> MultiPolygon:
+        return affinity.translate(shape, *shift)
+
+    through, kiss, inner = moved(through), moved(kiss), moved(fitted.inner)
+    outside = shapely.union_all([outline_of(path) for path in kiss or through])
+    face = outside.difference(shapely.union_all([outline_of(path) for path in inner])) if inner else outside
+    wanted = wanted_shape(scaled.art, spec)
+    return CutLine(
+        through=through,
+        kiss=kiss,
+        inner=inner,
+        art=shifted(scaled.art),
+        wanted=shifted(wanted),
+        face=MultiPolygon([face]) if isinstance(face, Polygon) else face,
+        mm_per_px=scaled.mm_per_px,
+        canvas_origin_mm=shift,
+        trim_box=_box(through),
+        cut_box=_box(kiss or through),
+        closing_radius_mm=closing_radius_mm(spec),
+        shape_min_radius_mm=smallest_radius_mm(wanted),
+        size_source=scaled.source,
+        art_pieces=len(scaled.art.geoms),
+        joins=tuple(_moved_join(join, shift) for join in joins),
+        holes_wanted=holes.wanted,
+        holes_lost=tuple(box_mm(affinity.translate(hole, *shift).bounds) for hole in holes.lost),
+    )
+
+
+def _box(paths: tuple[BezierPath, ...]) -> BoxMm:
+    low, high = _box_of(paths)
+    return box_mm((float(low[0]), float(low[1]), float(high[0]), float(high[1])))
+
+
+def _moved_join(join: Join, shift: tuple[float, float]) -> Join:
+    x_min, y_min, x_max, y_max = join.box
+    dx, dy = shift
+    return Join(join.kind, join.gap_mm, (x_min + dx, y_min + dy, x_max + dx, y_max + dy))

@@ -1,0 +1,264 @@
+"""Fits a smooth path of few cubic Beziers to a ring of points.
+
+After Schneider, "An Algorithm for Automatically Fitting Digitized Curves" (Graphics Gems, 1990): least squares with
+given end tangents, Newton reparametrisation, and a split where the error is largest. Added here: straight edges stay
+straight, corners stay corners, a smooth ring starts at its extremes, and a piece is split further where it would bend
+tighter than allowed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutline.imaging.cut_line.bezier import BezierPath, line, radii_along, type_points
+
+CORNER_DEGREES: Final = 32.0
+"""A vertex that turns more than this is a corner. Arcs of an offset turn 15 degrees a vertex at most."""
+STRAIGHT_MIN_MM: Final = 3.0
+STRAIGHT_TURN: Final = (1.5, 10.0)
+"""An edge that long is a straight part of the shape if the ring turns by so many degrees within so many mm past both
+its ends. Without that turn it may as well be the chord of a wide curve."""
+TANGENT_REACHES_MM: Final = (3.0, 1.5, 0.8, 0.4, 0.2)
+"""How far to both sides of a split its tangent is measured, longest first."""
+MAX_EDGE_MM: Final = 0.4
+"""Points are added where edges are longer; least squares weighs points, not lengths."""
+MIN_SPAN_MM: Final = 0.25
+"""A shorter piece is not split any more."""
+RADIUS_SLACK: Final = 0.95
+NEWTON_ROUNDS: Final = 4
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Points to fit by one or more segments, with the unit tangent at each end pointing along the path."""
+
+    points: type_points
+    start_tangent: type_points
+    end_tangent: type_points
+
+    @cached_property
+    def along(self) -> type_points:
+        """Distance of each point from the first, along the polyline, in mm."""
+        return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self.points, axis=0), axis=1))])
+
+
+def fit_ring(ring: type_points, *, tolerance_mm: float, min_radius_mm: float) -> BezierPath:
+    """Fits a closed path to a ring.
+
+    Args:
+        ring: Vertices of shape (n, 2) in mm, the first not repeated at the end.
+        tolerance_mm: How far the path may lie from the ring.
+        min_radius_mm: How tight the path may bend where the ring itself bends no tighter.
+    """
+    segments: list[type_points] = []
+    for span in _spans(ring):
+        if len(span.points) == 2:
+            segments.append(line(span.points[0], span.points[1]))
+        else:
+            segments.extend(_fit_span(span, tolerance_mm, min_radius_mm))
+    return BezierPath(np.stack(segments))
+
+
+def _spans(ring: type_points) -> list[_Span]:
+    """Cuts the ring at corners, at the ends of straight edges, and a smooth one at its extremes."""
+    count = len(ring)
+    edges = np.roll(ring, -1, axis=0) - ring
+    lengths = np.linalg.norm(edges, axis=1)
+    headings = edges / np.maximum(lengths, 1e-12)[:, None]
+    cosines = (headings * np.roll(headings, 1, axis=0)).sum(axis=1)
+    corner = np.degrees(np.arccos(np.clip(cosines, -1, 1))) > CORNER_DEGREES
+    straight = _straight_edges(lengths, headings) | (corner & np.roll(corner, -1))
+    fixed = corner | straight | np.roll(straight, 1)
+    # A smooth ring has no natural place to start; its extremes are as good as type designers find them.
+    extreme = np.zeros_like(ring) if fixed.any() else _extremes(ring)
+    breaks = np.flatnonzero(fixed | (extreme != 0).any(axis=1))
+
+    def tangent(vertex: int, *, leaving: bool) -> type_points:
+        before, after = headings[vertex - 1], headings[vertex]
+        if corner[vertex]:
+            return after if leaving else before
+        if straight[vertex]:
+            return after
+        if straight[vertex - 1]:
+            return before
+        return extreme[vertex]
+
+    spans = []
+    for first, last in zip(breaks, np.roll(breaks, -1), strict=True):
+        end = last if last > first else last + count
+        points = ring[np.arange(first, end + 1) % count]
+        if not (end == first + 1 and straight[first]):
+            points = _densified(points)
+        spans.append(_Span(points, tangent(first, leaving=True), tangent(last, leaving=False)))
+    return spans
+
+
+def _straight_edges(lengths: type_points, headings: type_points) -> NDArray[np.bool_]:
+    straight = np.zeros(len(lengths), dtype=bool)
+    for edge in np.flatnonzero(lengths >= STRAIGHT_MIN_MM):
+        straight[edge] = all(_turns(lengths, headings, int(edge), step) for step in (1, -1))
+    return straight
+
+
+def _turns(lengths: type_points, headings: type_points, edge: int, step: int) -> bool:
+    """Whether the ring turns away soon after the edge (step 1) or before it (step -1)."""
+    reach_mm, degrees = STRAIGHT_TURN
+    least = np.cos(np.radians(degrees))
+    count = len(lengths)
+    passed, at = 0.0, (edge + step) % count
+    while passed <= reach_mm and at != edge:
+        if headings[at] @ headings[edge] <= least:
+            return True
+        passed += float(lengths[at])
+        at = (at + step) % count
+    return False
+
+
+def _extremes(ring: type_points) -> type_points:
+    """Tangents (n, 2) at the vertices furthest left, right, up and down; 0 at other vertices.
+
+    The tangent is that of the circle through the vertex and its neighbours.
+    """
+    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+    tangents = np.zeros_like(ring)
+    for axis in (0, 1):
+        for vertex in (int(np.argmin(ring[:, axis])), int(np.argmax(ring[:, axis]))):
+            shorter, longer = float(before[vertex] @ before[vertex]), float(after[vertex] @ after[vertex])
+            tangent = before[vertex] * longer + after[vertex] * shorter
+            tangents[vertex] = tangent / max(float(np.linalg.norm(tangent)), 1e-12)
+    return tangents
+
+
+def _densified(points: type_points) -> type_points:
+    """The polyline with points added so that no edge is longer than MAX_EDGE_MM."""
+    lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    parts = np.maximum(1, np.ceil(lengths / MAX_EDGE_MM)).astype(int)
+    if len(points) == 2:
+        parts = np.maximum(parts, 2)
+    starts = np.repeat(np.arange(len(parts)), parts)
+    share = (np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)) / parts[starts]
+    inner = points[starts] + share[:, None] * (points[starts + 1] - points[starts])
+    return np.concatenate([inner, points[-1:]])
+
+
+def _fit_span(span: _Span, tolerance_mm: float, min_radius_mm: float) -> list[type_points]:
+    """Segments for a span in order, by splitting until each piece holds tolerance and radius."""
+    done: list[type_points] = []
+    waiting = [(span, *_fit_one(span, tolerance_mm))]
+    while waiting:
+        piece, segment, errors = waiting.pop()
+        if len(piece.points) < 5 or piece.along[-1] < MIN_SPAN_MM:
+            done.append(segment)
+            continue
+        worst = int(np.argmax(errors))
+        too_far = errors[worst] > tolerance_mm
+        radius_mm = _least_radius(segment)
+        if not too_far and radius_mm >= RADIUS_SLACK * min_radius_mm:
+            done.append(segment)
+            continue
+        middle = worst if too_far else int(np.searchsorted(piece.along, piece.along[-1] / 2))
+        head, tail = _split(piece, min(max(middle, 2), len(piece.points) - 3), tolerance_mm)
+        parts = [(part, *_fit_one(part, tolerance_mm)) for part in (tail, head)]
+        # Splitting for the radius helps only while the points say more than their own rounding noise.
+        if not too_far and min(_least_radius(part[1]) for part in parts) <= radius_mm:
+            done.append(segment)
+            continue
+        waiting += parts
+    return done
+
+
+def _least_radius(segment: type_points) -> float:
+    return float(radii_along(segment[None])[0].min())
+
+
+def _split(piece: _Span, at: int, tolerance_mm: float) -> tuple[_Span, _Span]:
+    tangent = _tangent(piece, at, tolerance_mm)
+    return (
+        _Span(piece.points[: at + 1], piece.start_tangent, tangent),
+        _Span(piece.points[at:], tangent, piece.end_tangent),
+    )
+
+
+def _tangent(piece: _Span, at: int, tolerance_mm: float) -> type_points:
+    """Unit tangent at a point: the slope of the parabola through the longest stretch around it that is one.
+
+    A long stretch averages the steps of the pixels out; a short one is all there is next to a tight bend.
+    """
+    along = piece.along - piece.along[at]
+    room = min(-along[0], along[-1])
+    slope = piece.points[min(at + 1, len(along) - 1)] - piece.points[at - 1]
+    for reach in TANGENT_REACHES_MM:
+        near = np.abs(along) <= min(reach, room)
+        if reach > 2 * room or near.sum() < 4:
+            continue
+        x = along[near]
+        basis = np.stack([np.ones_like(x), x, x * x], axis=1)
+        solved, _, rank, _ = np.linalg.lstsq(basis, piece.points[near], rcond=None)
+        if rank == 3:
+            slope = solved[1]
+            if np.abs(basis @ solved - piece.points[near]).max() < 0.5 * tolerance_mm:
+                break
+    return np.asarray(slope / max(float(np.linalg.norm(slope)), 1e-12))
+
+
+def _fit_one(piece: _Span, tolerance_mm: float) -> tuple[type_points, type_points]:
+    """Best single segment for the points, and how far each point lies from it."""
+    t = piece.along / piece.along[-1]
+    segment = _least_squares(piece, t)
+    errors = _errors(segment, piece.points, t)
+    for _ in range(NEWTON_ROUNDS):
+        if errors.max() <= 0.5 * tolerance_mm or errors.max() > 40 * tolerance_mm:
+            break
+        t = _reparametrised(segment, piece.points, t)
+        segment = _least_squares(piece, t)
+        errors = _errors(segment, piece.points, t)
+    return segment, errors
+
+
+def _least_squares(piece: _Span, t: type_points) -> type_points:
+    """Handle lengths along the given tangents that bring the curve closest to the points at parameters t."""
+    start, end = piece.points[0], piece.points[-1]
+    s = 1 - t
+    b0, b1, b2, b3 = s**3, 3 * s * s * t, 3 * s * t * t, t**3
+    first, second = b1[:, None] * piece.start_tangent, -b2[:, None] * piece.end_tangent
+    rest = piece.points - (b0 + b1)[:, None] * start - (b2 + b3)[:, None] * end
+    c00, c01, c11 = (first * first).sum(), (first * second).sum(), (second * second).sum()
+    x0, x1 = (first * rest).sum(), (second * rest).sum()
+    determinant = c00 * c11 - c01 * c01
+    chord = float(np.linalg.norm(end - start))
+    alphas = (chord / 3, chord / 3)
+    if determinant > 1e-9 * c00 * c11:
+        solved = (float((x0 * c11 - x1 * c01) / determinant), float((c00 * x1 - c01 * x0) / determinant))
+        # A handle that points backwards, or that is longer than the piece, makes a loop.
+        if min(solved) > 0.01 * chord and max(solved) < 0.7 * piece.along[-1]:
+            alphas = solved
+    return np.stack([start, start + alphas[0] * piece.start_tangent, end - alphas[1] * piece.end_tangent, end])
+
+
+def _errors(segment: type_points, points: type_points, t: type_points) -> type_points:
+    return np.asarray(np.linalg.norm(_curve(segment, t) - points, axis=1))
+
+
+def _curve(segment: type_points, t: type_points) -> type_points:
+    s = (1 - t)[:, None]
+    u = t[:, None]
+    return s**3 * segment[0] + 3 * s * s * u * segment[1] + 3 * s * u * u * segment[2] + u**3 * segment[3]
+
+
+def _reparametrised(segment: type_points, points: type_points, t: type_points) -> type_points:
+    """One Newton step of every parameter towards its point's foot on the curve."""
+    p0, p1, p2, p3 = segment
+    s, u = (1 - t)[:, None], t[:, None]
+    away = _curve(segment, t) - points
+    first = 3 * (s * s * (p1 - p0) + 2 * s * u * (p2 - p1) + u * u * (p3 - p2))
+    second = 6 * (s * (p2 - 2 * p1 + p0) + u * (p3 - 2 * p2 + p1))
+    slope = (first * first).sum(axis=1) + (away * second).sum(axis=1)
+    step = np.where(np.abs(slope) > 1e-12, (away * first).sum(axis=1) / np.where(slope == 0, 1, slope), 0)
+    moved = np.clip(t - step, 0, 1)
+    moved[0], moved[-1] = 0.0, 1.0
+    return np.maximum.accumulate(moved)

@@ -1,0 +1,138 @@
+"""Joins separate pieces into one sticker."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+import shapely
+from shapely import LineString, MultiPolygon, Polygon, STRtree
+
+from cutline.domain.sticker_spec import IslandPolicy
+from cutline.imaging.cut_line.model import Join, JoinKind
+from cutline.imaging.shapes import closed, filled, offset, opened, polygons_of
+
+CLOSING_RADII_MM: Final = (1.5, 2.5, 3.5, 5.0)
+"""Closing radii tried in turn; pieces nearly in touch grow together with soft shoulders."""
+BRIDGE_MAX_GAP_MM: Final = 15.0
+"""A gap beyond this gets no bridge: all pieces share their hull."""
+NECK_MM: Final = 3.0
+"""Least width of what joins two pieces; less tears."""
+FILLET_MM: Final = 1.5
+JOINED_PIECES_MAX: Final = 40
+"""More pieces than this are confetti; a web of bridges would be no sticker."""
+COARSE_MM: Final = 0.02
+"""Precision here. The exact pieces are part of the result, so it shows in the joints only."""
+TOUCH_MM: Final = 0.05
+MIN_PATCH_MM2: Final = 0.05
+
+
+def join_islands(
+    pieces: MultiPolygon, policy: IslandPolicy, *, neck_mm: float = NECK_MM
+) -> tuple[MultiPolygon, tuple[Join, ...]]:
+    """Joins pieces (mm, without holes) as the policy says.
+
+    BRIDGE first closes narrow gaps, then lays straight bridges over the shortest gaps that remain, and falls back to
+    the hull where a gap is too wide. Pieces that touch by less than a neck count as separate. Nothing here moves the
+    box around the pieces: closing, bridges and hull stay within the convex hull.
+
+    Args:
+        pieces: What is to be joined.
+        policy: How.
+        neck_mm: Least width of what joins two pieces.
+
+    Returns:
+        The joined shape, which contains the pieces, and what was done to them.
+    """
+    if policy is IslandPolicy.KEEP:
+        return pieces, ()
+    if policy is IslandPolicy.HULL:
+        return _hull(pieces) if len(pieces.geoms) > 1 else (pieces, ())
+    cores = _cores(pieces, neck_mm)
+    if len(cores) == 1:
+        return pieces, ()
+    if len(cores) > JOINED_PIECES_MAX:
+        return _hull(pieces)
+    joins: list[Join] = []
+    for radius_mm in CLOSING_RADII_MM:
+        if len(cores) > 1:
+            cores = _grown_together(cores, radius_mm, neck_mm, joins)
+    bridged = len(cores) > 1
+    while len(cores) > 1:
+        first, second, gap_mm = _nearest(cores)
+        if gap_mm > BRIDGE_MAX_GAP_MM:
+            return _hull(pieces, gap_mm)
+        bridge = _bridge(first, second, neck_mm)
+        joins.append(Join(JoinKind.BRIDGE, gap_mm, bridge.bounds))
+        joined = filled(shapely.union_all([first, second, bridge]))
+        cores = [core for core in cores if core is not first and core is not second] + list(joined.geoms)
+    whole = filled(shapely.union_all([pieces, *cores]))
+    return (filled(closed(whole, FILLET_MM)) if bridged else whole), tuple(joins)
+
+
+def _cores(pieces: MultiPolygon, neck_mm: float) -> list[Polygon]:
+    """The parts that hang together by more than a thin neck; a piece that is thin all over counts as it is."""
+    found: list[Polygon] = []
+    for piece in pieces.geoms:
+        coarse = piece.simplify(COARSE_MM)
+        cores = opened(coarse, neck_mm / 2 * 0.98, sagitta_mm=COARSE_MM)
+        found.extend(core.simplify(COARSE_MM) for core in cores.geoms)
+        if not cores.geoms:
+            found.append(coarse)
+    return found
+
+
+def _grown_together(cores: list[Polygon], radius_mm: float, neck_mm: float, joins: list[Join]) -> list[Polygon]:
+    """Pieces after filling the gaps that closing with this radius fills, where the neck becomes wide enough."""
+    together = MultiPolygon(cores)
+    fill = closed(together, radius_mm, sagitta_mm=COARSE_MM).difference(together)
+    patches = [patch.buffer(TOUCH_MM, quad_segs=1) for patch in polygons_of(fill).geoms if patch.area > MIN_PATCH_MM2]
+    tree = STRtree(cores)
+    patches = [patch for patch in patches if len(tree.query(patch, predicate="intersects")) > 1]
+    if not patches:
+        return cores
+    grown: list[Polygon] = []
+    inside = [core.representative_point() for core in cores]
+    for merged in filled(shapely.union_all([together, *patches])).geoms:
+        members = [core for core, point in zip(cores, inside, strict=True) if merged.covers(point)]
+        if len(members) > 1 and _hangs_together(merged, members, neck_mm):
+            gap_mm = min(a.distance(b) for a, b in combinations(members, 2))
+            joins.append(Join(JoinKind.CLOSING, gap_mm, merged.bounds))
+            grown.append(merged)
+        else:
+            grown.extend(members)
+    return grown
+
+
+def _hangs_together(merged: Polygon, members: list[Polygon], neck_mm: float) -> bool:
+    """Whether the members stay joined when everything narrower than a neck may be is taken off."""
+    inner = offset(merged, -neck_mm / 2 * 0.96, sagitta_mm=COARSE_MM)
+    return any(all(part.intersects(member) for member in members) for part in inner.geoms)
+
+
+def _nearest(cores: list[Polygon]) -> tuple[Polygon, Polygon, float]:
+    pairs = list(combinations(cores, 2))
+    distances = shapely.distance([a for a, _ in pairs], [b for _, b in pairs])
+    least = int(np.argmin(distances))
+    return *pairs[least], float(distances[least])
+
+
+def _bridge(first: Polygon, second: Polygon, neck_mm: float) -> Polygon:
+    """A straight strip over the shortest gap, running into both pieces as far as they are near."""
+    ends = np.array(shapely.shortest_line(first, second).coords)
+    along = ends[1] - ends[0]
+    if np.linalg.norm(along) < TOUCH_MM:
+        along = np.array(second.representative_point().coords[0]) - np.array(first.representative_point().coords[0])
+    along = along / np.linalg.norm(along)
+    reach = 1.5 * neck_mm
+    strip = LineString([ends[0] - along * reach, ends[1] + along * reach]).buffer(neck_mm / 2 * 1.02, cap_style="flat")
+    hull = shapely.union_all([first, second]).convex_hull
+    return polygons_of(strip.intersection(hull)).geoms[0]
+
+
+def _hull(pieces: MultiPolygon, gap_mm: float | None = None) -> tuple[MultiPolygon, tuple[Join, ...]]:
+    if gap_mm is None:
+        parts = list(pieces.geoms)[:JOINED_PIECES_MAX]
+        gap_mm = max(min(part.distance(other) for other in parts if other is not part) for part in parts)
+    return filled(pieces.convex_hull), (Join(JoinKind.HULL, float(gap_mm), pieces.bounds),)

@@ -1,0 +1,50 @@
+"""The through cut around a kiss-cut sticker."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from shapely import MultiPolygon, Polygon
+
+from cutline.domain.sticker_spec import LinerShape, ResolvedSpec
+from cutline.imaging.cut_line.bezier import BezierPath, line
+from cutline.imaging.cut_line.fit import fit_ring
+from cutline.imaging.cut_line.rings import ring_points
+from cutline.imaging.shapes import closed, filled, offset
+
+CORNER_MM: Final = 3.0
+"""Radius of a rectangular liner's corners."""
+_KAPPA: Final = 4 / 3 * (np.sqrt(2) - 1)
+"""Handle length of a quarter circle of radius 1; the curve leaves the circle by 0.03 % at most."""
+
+
+def liner_path(face: MultiPolygon, spec: ResolvedSpec, *, tolerance_mm: float) -> BezierPath:
+    """The path around the kiss line, at least liner_margin_mm outside it."""
+    if spec.liner_shape is LinerShape.RECTANGLE:
+        return _rounded_rectangle(offset(face, spec.liner_margin_mm).bounds)
+    around = filled(closed(offset(face, spec.liner_margin_mm), max(CORNER_MM, spec.min_radius_mm)))
+    if len(around.geoms) > 1:  # pieces kept apart still share one liner
+        around = filled(around.convex_hull)
+    return fit_ring(ring_points(around.geoms[0]), tolerance_mm=tolerance_mm, min_radius_mm=spec.min_radius_mm)
+
+
+def _rounded_rectangle(bounds: tuple[float, float, float, float]) -> BezierPath:
+    x_min, y_min, x_max, y_max = bounds
+    radius = min(CORNER_MM, (x_max - x_min) / 2, (y_max - y_min) / 2)
+    corners = np.array([(x_max, y_min), (x_max, y_max), (x_min, y_max), (x_min, y_min)])
+    headings = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)], dtype=float)
+    segments = []
+    start = corners[3] + radius * headings[0]
+    for corner, heading, after in zip(corners, headings, np.roll(headings, -1, axis=0), strict=True):
+        end = corner - radius * heading
+        leave = corner + radius * after
+        segments.append(line(start, end))
+        segments.append(np.stack([end, end + _KAPPA * radius * heading, leave - _KAPPA * radius * after, leave]))
+        start = leave
+    return BezierPath(np.stack(segments))
+
+
+def outline_of(path: BezierPath) -> Polygon:
+    """The inside of a path."""
+    return Polygon(path.flattened())

@@ -1,0 +1,181 @@
+"""Solves the scale at which the finished box has exactly the size asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import shapely
+from shapely import MultiPolygon, affinity
+
+from cutline.domain.errors import ArtworkError, Reason
+from cutline.domain.outputs import SizeSource
+from cutline.domain.sticker_spec import DEFAULT_LONGER_SIDE_MM, LIMITS, ResolvedSpec
+from cutline.imaging.cut_line.border import bordered_shape, is_opened
+from cutline.imaging.shapes import NO_AREA, offset
+
+ROUNDS: Final = 40
+CLOSE_ENOUGH: Final = 2e-5
+"""Relative error the search stops at; the rest is taken up by scaling the whole sticker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Art in mm at the scale that meets the size.
+
+    Attributes:
+        art: The outline in mm, the canvas corner still at 0, 0.
+        bordered: Art with its border, as the blade can follow it.
+        box: x_min, y_min, x_max, y_max the finished line must have.
+        mm_per_px: The scale.
+        source: Where the size came from.
+    """
+
+    art: MultiPolygon
+    bordered: MultiPolygon
+    box: tuple[float, float, float, float]
+    mm_per_px: float
+    source: SizeSource
+
+
+def size_source(spec: ResolvedSpec) -> SizeSource:
+    """Whether a size was asked for."""
+    return SizeSource.DEFAULT if spec.width_mm is None and spec.height_mm is None else SizeSource.EXPLICIT
+
+
+def longer_side_mm(spec: ResolvedSpec) -> float:
+    """Roughly how long the art's longer side becomes, before its aspect is known."""
+    asked = max(spec.width_mm or 0.0, spec.height_mm or 0.0) or DEFAULT_LONGER_SIDE_MM
+    return max(asked - 2 * spec.border_mm, 1.0)
+
+
+def solve_scale(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
+    """Scales the art so that the box after border and corner rounding has the size asked for.
+
+    One side given: it is met, the other follows. Both: the one that binds is met, the other is at most its value.
+    None: the longer side is DEFAULT_LONGER_SIDE_MM.
+
+    Raises:
+        ArtworkError: SIZE_IMPOSSIBLE: the other side would pass the size limit. CUT_LINE_IMPOSSIBLE: nothing of the
+            art is left after border and rounding.
+    """
+    if not is_opened(spec):
+        scale = _linear_scale(art_px, spec)
+        return _checked(_at_scale(art_px, scale, spec), spec)
+    return _checked(_searched(art_px, spec), spec)
+
+
+def _linear_scale(art_px: MultiPolygon, spec: ResolvedSpec) -> float:
+    """The scale where the box is the art's plus a border on each side, which it is unless tips are taken off."""
+    x_min, y_min, x_max, y_max = art_px.bounds
+    sides_px = (x_max - x_min, y_max - y_min)
+    if size_source(spec) is SizeSource.DEFAULT:
+        return (DEFAULT_LONGER_SIDE_MM - 2 * spec.border_mm) / max(sides_px)
+    asked = (spec.width_mm, spec.height_mm)
+    return min((side - 2 * spec.border_mm) / px for side, px in zip(asked, sides_px, strict=True) if side is not None)
+
+
+def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
+    """Finds the scale by a bracketed secant on the real box.
+
+    The box jumps where a thin part becomes thick enough to be kept. If the size asked for falls into such a jump, the
+    part is left out for good and the search goes on with the rest, whose box grows smoothly.
+    """
+    art = art_px
+    for _ in range(4):
+        found, low = _bracketed(lambda scale, art=art: _at_scale(art, scale, spec), _linear_scale(art, spec), spec)
+        if found is not None:
+            return found
+        if low is None:
+            break
+        reach = spec.min_radius_mm - min(spec.border_mm, 0.0) + 0.1
+        kept_mm = offset(low.bordered, reach)
+        art = _polygons_px(low.art.intersection(kept_mm), low.mm_per_px)
+    raise ArtworkError(
+        Reason.CUT_LINE_IMPOSSIBLE,
+        "The art is too thin for the cut: at no scale does what is left after border and corner rounding have the size"
+        " asked for. A larger border, a smaller min_radius_mm or a larger size helps.",
+    )
+
+
+def _bracketed(at: Callable[[float], Scaled], start: float, spec: ResolvedSpec) -> tuple[Scaled | None, Scaled | None]:
+    """Searches for an excess of 0; returns what was found, and the largest sticker known to be too small."""
+    low, low_excess, low_scaled = 0.0, -1.0, None
+    high, high_excess = None, 0.0
+    scale = start
+    for _ in range(ROUNDS):
+        scaled = at(scale)
+        excess = _excess(scaled.bordered, spec)
+        if abs(excess) < CLOSE_ENOUGH:
+            return _resized(scaled, 1 / (1 + excess)), None
+        if excess < 0:
+            low, low_excess = scale, excess
+            low_scaled = scaled if not scaled.bordered.is_empty else low_scaled
+        else:
+            high, high_excess = scale, excess
+        if high is None:
+            scale *= min(max(1 / (1 + excess), 1.001), 2.0) if excess > -0.99 else 1.5
+            continue
+        if (high - low) < 1e-7 * high:
+            break
+        share = -low_excess / (high_excess - low_excess)
+        scale = low + (high - low) * min(max(share, 0.02), 0.98)
+    return None, low_scaled
+
+
+def _excess(shape: MultiPolygon, spec: ResolvedSpec) -> float:
+    """How much the binding side is too long, as a share of it; -1 if nothing is there."""
+    if shape.is_empty:
+        return -1.0
+    x_min, y_min, x_max, y_max = shape.bounds
+    sides = (x_max - x_min, y_max - y_min)
+    if size_source(spec) is SizeSource.DEFAULT:
+        return max(sides) / DEFAULT_LONGER_SIDE_MM - 1
+    asked = (spec.width_mm, spec.height_mm)
+    return max(side / wish for side, wish in zip(sides, asked, strict=True) if wish is not None) - 1
+
+
+def _at_scale(art_px: MultiPolygon, scale: float, spec: ResolvedSpec) -> Scaled:
+    art = affinity.scale(art_px, scale, scale, origin=(0, 0))
+    bordered = bordered_shape(art, spec)
+    box = bordered.bounds
+    if not is_opened(spec):  # the arcs of an offset are polygons, whose box is a little too small
+        x_min, y_min, x_max, y_max = art.bounds
+        border = spec.border_mm
+        box = (x_min - border, y_min - border, x_max + border, y_max + border)
+    return Scaled(art, bordered, box, scale, size_source(spec))
+
+
+def _resized(scaled: Scaled, factor: float) -> Scaled:
+    x_min, y_min, x_max, y_max = scaled.box
+    return Scaled(
+        box=(x_min * factor, y_min * factor, x_max * factor, y_max * factor),
+        art=affinity.scale(scaled.art, factor, factor, origin=(0, 0)),
+        bordered=affinity.scale(scaled.bordered, factor, factor, origin=(0, 0)),
+        mm_per_px=scaled.mm_per_px * factor,
+        source=scaled.source,
+    )
+
+
+def _polygons_px(art_mm: shapely.Geometry, mm_per_px: float) -> MultiPolygon:
+    parts = [part for part in shapely.get_parts(art_mm) if isinstance(part, shapely.Polygon)]
+    return affinity.scale(MultiPolygon(parts), 1 / mm_per_px, 1 / mm_per_px, origin=(0, 0)) if parts else NO_AREA
+
+
+def _checked(scaled: Scaled, spec: ResolvedSpec) -> Scaled:
+    if scaled.bordered.is_empty:
+        raise ArtworkError(
+            Reason.CUT_LINE_IMPOSSIBLE,
+            f"Nothing of the art is left at this size after a border of {spec.border_mm:g} mm and corners of"
+            f" {spec.min_radius_mm:g} mm.",
+        )
+    x_min, y_min, x_max, y_max = scaled.bordered.bounds
+    for name, side in (("width_mm", x_max - x_min), ("height_mm", y_max - y_min)):
+        if getattr(spec, name) is None and side > LIMITS[name].high + 0.01:
+            raise ArtworkError(
+                Reason.SIZE_IMPOSSIBLE,
+                f"The art's shape makes {name} {side:.1f} mm; it may be {LIMITS[name].high:g} mm at most.",
+                metadata={"field": name, "value": f"{side:.1f}", "limit": f"{LIMITS[name].high:g}"},
+            )
+    return scaled
