@@ -15,6 +15,7 @@ from cutline.embedded.process import StartError
 from cutline.embedded.running import RunningStack, record
 from cutline.embedded.stack import EmbeddedStack
 from cutline.embedded.wheels import MissingServerError
+from cutline.store.migrations import MigrationError
 
 _INTERRUPTED = 130
 
@@ -35,7 +36,7 @@ def main() -> int:
         if choice.command == "up":
             return asyncio.run(_until_signal(_up(choice.data_dir), when_stopped=0))
         return asyncio.run(_until_signal(_run(choice.data_dir, choice.out), when_stopped=_INTERRUPTED))
-    except (StartError, MissingServerError) as error:
+    except (StartError, MissingServerError, MigrationError, OSError) as error:
         _say(str(error))
         return 1
 

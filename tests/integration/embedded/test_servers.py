@@ -39,6 +39,18 @@ async def test_postgres_is_durable(empty_postgres_dsn: str) -> None:
         await connection.close()
 
 
+async def test_each_test_has_its_own_migrated_database(postgres_dsn: str, empty_postgres_dsn: str) -> None:
+    """One database holds the whole schema without rows, the other nothing at all."""
+    for dsn, expected in ((postgres_dsn, 0), (empty_postgres_dsn, None)):
+        connection = await asyncpg.connect(dsn)
+        try:
+            found = await connection.fetchval("SELECT to_regclass('designs')")
+            rows = await connection.fetchval("SELECT count(*) FROM designs") if found else None
+            assert rows == expected
+        finally:
+            await connection.close()
+
+
 async def test_postgres_wants_the_password(servers: EmbeddedServers) -> None:
     """A local user without the password is refused."""
     wrong = servers.postgres_dsn.replace(servers.instance.secret("postgres"), "guess")
