@@ -1,0 +1,39 @@
+"""Who may work beside whom: most jobs together, one that keeps crashing by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Room:
+    """Holds any number of jobs, or a single one that wants to be alone."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Condition()
+        self._inside = 0
+        self._wishes = 0
+        self._taken = False
+
+    @asynccontextmanager
+    async def entered(self, *, alone: bool) -> AsyncIterator[None]:
+        """Waits for a place; one who wants to be alone waits for the others to leave, and nobody enters meanwhile."""
+        async with self._changed:
+            if alone:
+                self._wishes += 1
+                try:
+                    await self._changed.wait_for(lambda: self._inside == 0)
+                    self._taken = True
+                finally:
+                    self._wishes -= 1
+            else:
+                await self._changed.wait_for(lambda: not self._taken and not self._wishes)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._inside -= 1
+                self._taken = self._taken and self._inside > 0
+                self._changed.notify_all()

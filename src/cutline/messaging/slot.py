@@ -1,0 +1,341 @@
+"""A slot: one child process that does one job at a time, watched from the event loop.
+
+A crash, a hang or a leak in the work then costs one job and never the worker, and blames exactly one job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cutline.domain.errors import CutlineError
+from cutline.messaging import slot_frames as frames
+from cutline.runtime.logging import get_logger
+from cutline.telemetry.steps import StepTiming
+
+log = get_logger(__name__)
+
+SlotFunction = Callable[..., tuple[Any, Sequence[bytes]]]
+"""Runs in the child: `(observe, buffers, *arguments) -> (value, buffers)`; a function of an importable module."""
+
+CANCEL_GRACE_S: Final = 2.0
+_WARM_UP_S: Final = 120.0
+_RESPAWN_PAUSE_S: Final = 1.0
+_STREAM_LIMIT_BYTES: Final = 4 * 1024 * 1024
+_SOCKET_BUFFER_BYTES: Final = 1024 * 1024
+
+
+class SlotError(Exception):
+    """The work did not come to an end of its own."""
+
+
+class SlotCrashedError(SlotError):
+    """The child process died."""
+
+    def __init__(self, exit_code: int | None) -> None:
+        super().__init__(f"the slot process died with exit code {exit_code}")
+        self.exit_code = exit_code
+
+
+class SlotDeadlineError(SlotError):
+    """The work took longer than it may and was killed."""
+
+
+class SlotMemoryError(SlotError):
+    """The work needed more memory than it may have."""
+
+
+class SlotCancelledError(SlotError):
+    """The work was stopped because it is not wanted any more."""
+
+
+class SlotFaultError(SlotError):
+    """The work raised something that is not meant for clients; the message is the child's traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPlan:
+    """How the child processes of a slot are made.
+
+    Attributes:
+        warm_up: `module:function` that the child calls before it counts as ready, with `warm_up_arguments`; it
+            imports what the work needs. Empty for none.
+        warm_up_arguments: Its arguments.
+        memory_limit_bytes: Bound on the child's heap and private pages; 0 for none. Linux only.
+        recycle_after: Jobs after which a fresh child takes over.
+        threads: Threads that native libraries may use.
+    """
+
+    warm_up: str = ""
+    warm_up_arguments: tuple[Any, ...] = ()
+    memory_limit_bytes: int = 0
+    recycle_after: int = 500
+    threads: int = 1
+
+    def environment(self) -> dict[str, str]:
+        """The child's environment; libraries read their thread counts once, at import."""
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        return {**os.environ, **dict.fromkeys(names, str(self.threads))}
+
+
+@dataclass(frozen=True, slots=True)
+class SlotReply:
+    """What the work returned."""
+
+    value: Any
+    buffers: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotWatch:
+    """Hears of a run: each step as it begins (name, share of the run done), and all timings at the end."""
+
+    on_step: Callable[[str, float], None]
+    on_timings: Callable[[list[StepTiming]], None]
+
+
+class _Child:
+    """One process and the parent's end of its socket."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self.pid = process.pid
+        self.jobs = 0
+
+    @classmethod
+    async def spawn(cls, plan: SlotPlan) -> _Child:
+        """Starts a process and waits until it is warm.
+
+        Raises:
+            CutlineError: The warm-up names what is missing.
+            SlotError: The warm-up failed otherwise.
+        """
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER_BYTES)
+        with theirs:
+            process = subprocess.Popen(  # noqa: ASYNC220, S603  (returns after vfork; our own interpreter and module)
+                [sys.executable, "-m", "cutline.messaging.slot_child", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                env=plan.environment(),
+            )
+        reader, writer = await asyncio.open_connection(sock=ours, limit=_STREAM_LIMIT_BYTES)
+        child = cls(process, reader, writer)
+        try:
+            async with asyncio.timeout(_WARM_UP_S):
+                await child._warm_up(plan)
+        except BaseException:
+            await child.kill()
+            raise
+        return child
+
+    async def _warm_up(self, plan: SlotPlan) -> None:
+        await self.send(
+            (frames.HELLO, os.getpid(), sys.path, plan.warm_up, plan.warm_up_arguments, plan.memory_limit_bytes)
+        )
+        head, _ = await self.receive()
+        if head[0] == frames.ERROR:
+            raise _error_of(head)
+
+    async def send(self, head: tuple[Any, ...], buffers: Sequence[bytes] = ()) -> None:
+        """Sends a frame; a child that is gone shows when the answer is read."""
+        with suppress(ConnectionError):
+            self._writer.writelines(frames.encode(head, buffers))
+            await self._writer.drain()
+
+    async def receive(self) -> tuple[tuple[Any, ...], list[bytes]]:
+        """The next frame.
+
+        Raises:
+            SlotCrashedError: The process is gone.
+        """
+        try:
+            return await frames.read(self._reader)
+        except frames.ClosedError:
+            await self.kill()
+            raise SlotCrashedError(self._process.returncode) from None
+
+    async def kill(self) -> None:
+        """Ends the process at once and waits for its end."""
+        self._process.kill()
+        self._writer.close()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
+        await asyncio.to_thread(self._process.wait)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has neither ended nor closed its end."""
+        return self._process.returncode is None and not self._reader.at_eof()
+
+
+class Slot:
+    """Keeps one warm child process and runs work in it.
+
+    A child that crashed, was killed or has done its share of jobs is replaced; for the last of these the new one warms
+    up beside the old one, so that no job waits for it.
+    """
+
+    def __init__(self, plan: SlotPlan) -> None:
+        self._plan = plan
+        self._child: _Child | None = None
+        self._next: asyncio.Task[_Child] | None = None
+        self._retiring: asyncio.Task[None] | None = None
+
+    @property
+    def warm(self) -> bool:
+        """Whether a job would start at once."""
+        coming = self._next
+        if coming is not None and coming.done():
+            return True
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child."""
+        return None if self._child is None else self._child.pid
+
+    async def start(self) -> None:
+        """Starts the first child.
+
+        Raises:
+            CutlineError: The warm-up names what is missing.
+            SlotError: The warm-up failed otherwise.
+        """
+        self._child = await _Child.spawn(self._plan)
+
+    async def stop(self) -> None:
+        """Ends the processes."""
+        if (coming := self._next) is not None:
+            self._next = None
+            coming.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await (await coming).kill()
+        if (child := self._child) is not None:
+            self._child = None
+            await child.kill()
+        if self._retiring is not None:
+            await self._retiring
+
+    async def run(
+        self,
+        function: SlotFunction,
+        arguments: tuple[Any, ...],
+        buffers: Sequence[bytes],
+        *,
+        deadline_s: float,
+        cancel: asyncio.Event,
+        watch: SlotWatch,
+    ) -> SlotReply:
+        """Runs `function` in the child.
+
+        Args:
+            function: What to run.
+            arguments: Small arguments; they are pickled.
+            buffers: Large ones; they cross as they are.
+            deadline_s: Time after which the child is killed.
+            cancel: Asks the work to stop at its next step; the child is killed CANCEL_GRACE_S later.
+            watch: Hears of steps.
+
+        Raises:
+            CutlineError: The work raised it.
+            SlotError: The work crashed, took too long or too much memory, was cancelled, or raised anything else.
+        """
+        canceller = None
+        try:
+            async with asyncio.timeout(deadline_s):
+                child = await self._warm_child()
+                canceller = asyncio.create_task(_cancel_when_asked(child, cancel))
+                await child.send((frames.RUN, function, arguments), buffers)
+                return await _answer(child, watch)
+        except TimeoutError:
+            await self._replace()
+            message = f"killed after {deadline_s:g} s"
+            raise SlotDeadlineError(message) from None
+        except SlotCrashedError:
+            await self._replace()
+            if cancel.is_set():
+                message = "killed: it did not stop by itself"
+                raise SlotCancelledError(message) from None
+            raise
+        except SlotMemoryError:
+            await self._replace()  # what is left of it is not to be trusted
+            raise
+        except asyncio.CancelledError:
+            await self._replace()
+            raise
+        finally:
+            if canceller is not None:
+                canceller.cancel()
+
+    async def _warm_child(self) -> _Child:
+        if self._child is not None and not self._child.alive:
+            log.warning("slot.child_lost", pid=self._child.pid)
+            await self._replace()
+        if self._next is not None and (self._child is None or self._next.done()):
+            fresh, old = await asyncio.shield(self._next), self._child
+            self._next, self._child = None, fresh
+            if old is not None:
+                self._retiring = asyncio.create_task(old.kill())
+        if self._child is None:
+            self._child = await _Child.spawn(self._plan)
+        child = self._child
+        child.jobs += 1
+        if child.jobs >= self._plan.recycle_after and self._next is None:
+            self._next = asyncio.create_task(self._respawn())
+        return child
+
+    async def _replace(self) -> None:
+        child, self._child = self._child, None
+        if self._next is None:
+            self._next = asyncio.create_task(self._respawn())
+        if child is not None:
+            await child.kill()
+
+    async def _respawn(self) -> _Child:
+        while True:
+            try:
+                return await _Child.spawn(self._plan)
+            except (CutlineError, SlotError, OSError, TimeoutError):
+                log.exception("slot.respawn_failed")
+                await asyncio.sleep(_RESPAWN_PAUSE_S)
+
+
+async def _answer(child: _Child, watch: SlotWatch) -> SlotReply:
+    while True:
+        head, buffers = await child.receive()
+        if head[0] == frames.STEP:
+            watch.on_step(head[1], head[2])
+            continue
+        watch.on_timings([StepTiming(name, begin, end, {}, error) for name, begin, end, error in head[-1]])
+        if head[0] == frames.RESULT:
+            return SlotReply(head[1], buffers)
+        raise _error_of(head)
+
+
+async def _cancel_when_asked(child: _Child, cancel: asyncio.Event) -> None:
+    await cancel.wait()
+    await child.send((frames.CANCEL,))
+    await asyncio.sleep(CANCEL_GRACE_S)
+    await child.kill()
+
+
+def _error_of(head: tuple[Any, ...]) -> Exception:
+    _, kind, error, text, _ = head
+    if kind == "named":
+        return error if isinstance(error, CutlineError) else SlotFaultError(repr(error))
+    if kind == "cancelled":
+        return SlotCancelledError("stopped between two steps")
+    return SlotMemoryError(text) if kind == "memory" else SlotFaultError(text)

@@ -1,0 +1,219 @@
+"""The pull worker: takes messages when a slot is free, lane by lane, and is the only one that settles them.
+
+An idle worker keeps one pull open on each lane, so that a message is with it at once. A busy one asks the lanes by
+weight whenever a slot becomes free. What arrives beyond the free slots (a pull that stood open may still be answered)
+is kept with in-progress and runs next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from nats.aio.msg import Msg
+
+from cutline.domain.errors import Reason, UnavailableError
+from cutline.domain.states import Lane
+from cutline.jobs.v1 import ticket_pb2
+from cutline.messaging.cancel import CancelDoorbell
+from cutline.messaging.connection import Broker
+from cutline.messaging.delivery import Delivery
+from cutline.messaging.lanes import LaneOrder, LanePull
+from cutline.messaging.publisher import OutgoingMessage
+from cutline.messaging.room import Room
+from cutline.messaging.settlement import BROKER_ERRORS, Desk
+from cutline.messaging.slot import Slot
+from cutline.messaging.tickets import read_ticket
+from cutline.runtime.logging import get_logger
+from cutline.store.attempts import Claim
+from cutline.store.ids import new_id
+
+log = get_logger(__name__)
+
+_GIVE_BACK_PAUSE_S: Final = 1.0
+_PUBLISH_TIMEOUT_S: Final = 2.0
+
+
+class PullWorker:
+    """A part that works on one stage's jobs.
+
+    Args:
+        desk: What each delivery works with.
+        broker: The connection; started before this part.
+        slots: Where the work runs; as many jobs run at a time.
+        weights: Shares of the lanes.
+        stop_grace_s: How long running jobs may go on once the worker has to stop; then they are given back.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        broker: Broker,
+        slots: Sequence[Slot],
+        *,
+        weights: Mapping[Lane, int],
+        stop_grace_s: float,
+    ) -> None:
+        self._desk = desk
+        self._broker = broker
+        self._slots = tuple(slots)
+        self._free = deque(slots)
+        self._order = LaneOrder(weights)
+        self._stop_grace_s = stop_grace_s
+        self._room = Room()
+        self._pulls: dict[Lane, LanePull] = {}
+        self._doorbell: CancelDoorbell | None = None
+        self._deliveries: dict[asyncio.Task[None], Delivery] = {}
+        self._aside: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._woken = asyncio.Event()
+
+    async def start(self) -> None:
+        """Warms the slots and begins to pull as soon as the broker is reached.
+
+        Raises:
+            CutlineError: The warm-up names what is missing.
+            SlotError: The warm-up failed otherwise.
+        """
+        await asyncio.gather(*(slot.start() for slot in self._slots))
+        self._broker.on_connect(self._reconnected)
+        self._loops = [asyncio.create_task(self._pull()), asyncio.create_task(self._keep())]
+
+    async def stop(self) -> None:
+        """Stops pulling, lets running jobs end or gives them back, and ends the slots."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._doorbell is not None:
+            await self._doorbell.stop()
+        await asyncio.gather(*(pull.stop() for pull in self._pulls.values()))
+        for pull in self._pulls.values():
+            while pull.waiting:
+                await _quietly_nak(pull.waiting.popleft())
+        await self._end_deliveries()
+        for task in self._aside:
+            task.cancel()
+        await asyncio.gather(*(slot.stop() for slot in self._slots))
+
+    async def problem(self) -> str | None:
+        """What keeps the worker from taking a job at once, or None: a readiness check."""
+        cold = sum(not slot.warm for slot in self._slots)
+        return f"{cold} of {len(self._slots)} slots are not warm" if cold else None
+
+    async def _end_deliveries(self) -> None:
+        if not self._deliveries:
+            return
+        running = list(self._deliveries)
+        _, late = await asyncio.wait(running, timeout=self._stop_grace_s)
+        for task in late:
+            self._deliveries[task].interrupt()
+        if late:
+            await asyncio.wait(late)
+
+    async def _pull(self) -> None:
+        await self._broker.wait_connected()
+        client, topology, stage = self._broker.client, self._desk.topology, self._desk.stage
+        for lane in self._order.order():
+            consumer = topology.consumer_name(stage, lane)
+            self._pulls[lane] = LanePull(client, stream=topology.jobs_stream, consumer=consumer, notify=self._woken.set)
+            await self._pulls[lane].start()
+        self._doorbell = CancelDoorbell(client, topology.cancel_subject(stage), self._cancel_rang)
+        await self._doorbell.start()
+        while True:
+            self._woken.clear()
+            if self._free and (taken := await self._take()) is not None:
+                self._begin(taken)
+            else:
+                await self._woken.wait()
+
+    async def _take(self) -> Msg | None:
+        """A message of the lane whose turn it is; without any, leaves a pull standing on each lane."""
+        for lane in self._order.order():
+            if (message := await self._pulls[lane].probe()) is not None:
+                self._order.took(lane)
+                return message
+        for pull in self._pulls.values():
+            await pull.stand()
+        return None
+
+    def _begin(self, message: Msg) -> None:
+        ticket = read_ticket(message.data)
+        if ticket is None:
+            self._spawn_aside(self._set_aside(message))
+            return
+        slot = self._free.popleft()
+        delivery = Delivery(self._desk, message, ticket)
+        task = asyncio.create_task(self._run(delivery, slot))
+        self._deliveries[task] = delivery
+        task.add_done_callback(self._deliveries.pop)
+
+    async def _run(self, delivery: Delivery, slot: Slot) -> None:
+        try:
+            await delivery.run(slot, self._room)
+        except Exception:  # neither settled nor written: the broker delivers it again once the lease has run out
+            log.exception("worker.delivery_failed", job_id=delivery.ticket.job_id)
+        finally:
+            self._free.append(slot)
+            self._woken.set()
+        if delivery.settlement.abandoned and delivery.claim is not None:
+            self._spawn_aside(self._give_back(delivery.claim))
+
+    async def _give_back(self, claim: Claim) -> None:
+        """Ends an attempt the database could not be told of, so that it is not taken for a crash."""
+        while True:
+            with suppress(UnavailableError):
+                await self._desk.attempts.interrupt(claim)
+                return
+            await asyncio.sleep(_GIVE_BACK_PAUSE_S)
+
+    async def _set_aside(self, message: Msg) -> None:
+        """A message that names no job: its copy on the stream of dead letters is all that is left of it."""
+        sequence = message.metadata.sequence.stream
+        tenant = message.subject.rpartition(".")[2]
+        copy = ticket_pb2.DeadLetterCopy(
+            dead_letter_id=str(new_id()),
+            ticket=ticket_pb2.JobTicket(tenant=tenant),
+            stage=self._desk.stage.value,
+            reason=Reason.MESSAGE_UNREADABLE,
+            message=f"Message {sequence} of the job stream names no job.",
+        )
+        subject = self._desk.topology.dead_subject(self._desk.stage, tenant)
+        outgoing = OutgoingMessage(subject, f"dead:unreadable:{sequence}", copy.SerializeToString())
+        log.error("worker.message_unreadable", sequence=sequence)
+        if all(await self._desk.publisher.publish([outgoing], timeout_s=_PUBLISH_TIMEOUT_S)):
+            with suppress(*BROKER_ERRORS):
+                await message.term()
+
+    async def _keep(self) -> None:
+        """Keeps alive what was delivered and has no attempt yet."""
+        while True:
+            await asyncio.sleep(self._desk.heartbeat_s)
+            for pull in self._pulls.values():
+                for message in tuple(pull.waiting):
+                    with suppress(*BROKER_ERRORS):
+                        await message.in_progress()
+            for delivery in tuple(self._deliveries.values()):
+                if delivery.claim is None:
+                    await delivery.settlement.in_progress()
+
+    def _cancel_rang(self, design_id: str, generation: int) -> None:
+        for delivery in self._deliveries.values():
+            if delivery.ticket.design_id == design_id and delivery.ticket.generation <= generation:
+                delivery.look_now()
+
+    async def _reconnected(self) -> None:
+        for pull in self._pulls.values():
+            pull.forget()
+
+    def _spawn_aside(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+
+async def _quietly_nak(message: Msg) -> None:
+    with suppress(*BROKER_ERRORS):
+        await message.nak()
