@@ -55,6 +55,7 @@ class Delivery:
         self._work: Work | None = None
         self._handling: asyncio.Future[Outcome] | None = None
         self._interrupted = False
+        self._beating: asyncio.Task[None] | None = None
         self._look = asyncio.Event()
 
     def look_now(self) -> None:
@@ -112,7 +113,7 @@ class Delivery:
         ):
             progress = Progress(self._desk.attempts, claim, self.settlement.ring)
             self._work = Work(claim, slot, deadline=deadline, telemetry=self._desk.telemetry, progress=progress)
-            beating = asyncio.create_task(self._beat(claim, self._work, deadline))
+            beating = self._beating = asyncio.create_task(self._beat(claim, self._work, deadline))
             try:
                 ending = await self._handle(self._work, deadline)
                 await progress.stop()

@@ -27,6 +27,7 @@ class Room:
                     self._taken = True
                 finally:
                     self._wishes -= 1
+                    self._changed.notify_all()  # where the wish was given up, others may enter
             else:
                 await self._changed.wait_for(lambda: not self._taken and not self._wishes)
             self._inside += 1
