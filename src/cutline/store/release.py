@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import asyncpg
+
 from cutline.domain.states import Lane, Stage
 from cutline.store.pool import Connection
 
@@ -63,7 +65,7 @@ WITH RECURSIVE queue AS (
     ), 0) AS free
     FROM queue
 ), due AS (
-    SELECT job.job_id
+    SELECT job.job_id, job.turn
     FROM room, LATERAL (
         SELECT job_id, row_number() OVER (ORDER BY due_time, job_id) AS turn FROM jobs
         WHERE state = 'WAITING' AND stage = room.stage AND lane = room.lane AND tenant = room.tenant
@@ -76,8 +78,9 @@ WITH RECURSIVE queue AS (
     ORDER BY job_id FOR UPDATE SKIP LOCKED
 )
 UPDATE jobs SET state = 'QUEUED', publication = publication + 1, due_time = NULL
-FROM held WHERE jobs.job_id = held.job_id
-RETURNING jobs.job_id, tenant, design_id, generation, stage, lane, publication, coalesce(traceparent, '') AS traceparent
+FROM held JOIN due USING (job_id) WHERE jobs.job_id = held.job_id
+RETURNING jobs.job_id, tenant, design_id, generation, stage, lane, publication,
+          coalesce(traceparent, '') AS traceparent, due.turn
 """
 
 _SILENT: Final = """
@@ -113,7 +116,7 @@ RETURNING jobs.job_id, tenant, design_id, generation, stage, lane, publication, 
 
 
 async def release_due(connection: Connection, *, window: int, limit: int) -> list[ReleasedJob]:
-    """Releases jobs whose time has come, tenants in turn.
+    """Releases jobs whose time has come and returns them tenants in turn, as they are to be published.
 
     Args:
         connection: Within a transaction; releases elsewhere wait for its end by finding nothing.
@@ -122,7 +125,8 @@ async def release_due(connection: Connection, *, window: int, limit: int) -> lis
     """
     if not await connection.fetchval(_TRY_LOCK, RELEASE_LOCK):
         return []
-    return [_released(row) for row in await connection.fetch(_RELEASE, window, limit)]
+    rows = await connection.fetch(_RELEASE, window, limit)
+    return [_released(row) for row in sorted(rows, key=lambda row: (row["turn"], row["tenant"]))]
 
 
 async def find_silent(connection: Connection, *, silence_s: float, limit: int) -> list[SilentJob]:
@@ -142,6 +146,14 @@ async def republish_abandoned(connection: Connection, *, silence_s: float, limit
     return [_released(row) for row in await connection.fetch(_ABANDONED, silence_s, limit)]
 
 
-def _released(row: object) -> ReleasedJob:
-    values = dict(row)  # type: ignore[call-overload]  # an asyncpg.Record is a mapping
-    return ReleasedJob(**{**values, "stage": Stage(values["stage"]), "lane": Lane(values["lane"])})
+def _released(row: asyncpg.Record) -> ReleasedJob:
+    return ReleasedJob(
+        job_id=row["job_id"],
+        tenant=row["tenant"],
+        design_id=row["design_id"],
+        generation=row["generation"],
+        stage=Stage(row["stage"]),
+        lane=Lane(row["lane"]),
+        publication=row["publication"],
+        traceparent=row["traceparent"],
+    )
