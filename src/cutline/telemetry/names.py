@@ -23,6 +23,8 @@ class Span(StrEnum):
     HEAD_UPLOAD = "ingest.head_upload"
     BLOB_GET = "blob.get"
     BLOB_PUT = "blob.put"
+    BLOB_HEAD = "blob.head"
+    BLOB_DELETE = "blob.delete"
     COMMIT_RESULTS = "worker.commit_results"
     WATCH_READ = "status.read_design"
 
