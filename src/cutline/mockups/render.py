@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutline.mockups.bends import Sheet, type_plane
+from cutline.mockups.bends import BentLayer, type_plane, type_points
 from cutline.mockups.camera import apply_homography, inverse, type_matrix
 from cutline.mockups.canvas import as_plane, blurred, polygon_mask, share_of, shifted
 from cutline.mockups.placement import Placement, placement
@@ -21,6 +22,8 @@ _JPEG_QUALITY: Final = 90
 _PAPER_EDGE: Final = 0.80
 _BACK_OF_STICKER: Final = (0.955, 0.950, 0.935)
 _LINER: Final = (0.975, 0.965, 0.940)
+_EDGE_MARGIN_PX: Final = 4
+"""Room for the antialiased edge and the sheet's thickness."""
 _MARGIN_BLURS: Final = 3
 """A shadow reaches this many standard deviations."""
 
@@ -45,6 +48,22 @@ class _Region:
     right: int
     bottom: int
 
+    @classmethod
+    def around(cls, points_px: type_points, margin_px: int, size_px: tuple[int, int]) -> _Region:
+        low, high = np.floor(points_px.min(axis=0)) - margin_px, np.ceil(points_px.max(axis=0)) + margin_px
+        left, top = (int(np.clip(value, 0, limit)) for value, limit in zip(low, size_px, strict=True))
+        right, bottom = (int(np.clip(value, 0, limit)) for value, limit in zip(high, size_px, strict=True))
+        return cls(left, top, right, bottom)
+
+    def grown(self, margin_px: int, size_px: tuple[int, int]) -> _Region:
+        return _Region.around(
+            np.array([[self.left, self.top], [self.right, self.bottom]], dtype=np.float64), margin_px, size_px
+        )
+
+    def within(self, other: _Region) -> tuple[slice, slice]:
+        rows = slice(self.top - other.top, self.bottom - other.top)
+        return rows, slice(self.left - other.left, self.right - other.left)
+
     @property
     def slices(self) -> tuple[slice, slice]:
         return slice(self.top, self.bottom), slice(self.left, self.right)
@@ -55,13 +74,14 @@ class _Region:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
+class _Piece:
     """A sheet as it appears in a region: premultiplied colour and alpha, 0 to 1, and how high it stands."""
 
+    region: _Region
     colour: type_plane
     alpha: type_plane
-    height_px: type_plane | None
-    back: bool
+    height_px: type_plane | None = None
+    back: bool = False
 
 
 def render_mockup(scene: Scene, sticker: StickerArt) -> Mockup:
@@ -76,31 +96,91 @@ def compose(scene: Scene, sticker: StickerArt) -> NDArray[np.uint8]:
     """The picture before it is encoded: uint8 RGB of the scene's size."""
     place = placement(scene, sticker)
     picture = scene.backdrop.copy()
-    region = _region(scene, sticker, place)
-    ground = as_plane(picture[region.slices].astype(np.float32) / 255)
-    light = scene.light[region.slices].astype(np.float32)
-    gloss = scene.gloss[region.slices].astype(np.float32) * np.float32(scene.finish.gloss)
-    sheets = _sheets(sticker.face.shrunk_to(place.px_per_mm), place, region)
-    if sticker.liner_mm and scene.surface.kind == "sheet":
-        sheets.insert(0, _liner(sticker, place, region))
-    for sheet in sheets:
-        touched, seen = _cropped(sheet, _reach_px(scene))
-        _lay(scene, ground[touched], light[touched], gloss[touched], seen)
-    picture[region.slices] = np.clip(np.rint(ground * 255), 0, 255)
+    for piece in _pieces(scene, sticker, place):
+        _lay(scene, picture, piece)
     return picture
 
 
-def _region(scene: Scene, sticker: StickerArt, place: Placement) -> _Region:
-    """What the sticker and its shadow can touch."""
-    outlines = [place.to_px(polygon) for polygon in sticker.outlines_mm]
-    outlines += [apply_homography(place.homography, polygon) for polygon in sticker.liner_mm]
-    points = np.concatenate(outlines)
-    margin = _reach_px(scene)
-    low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
-    width, height = scene.size_px
-    return _Region(
-        max(0, int(low[0])), max(0, int(low[1])), min(width, int(high[0]) + 1), min(height, int(high[1]) + 1)
-    )
+def _pieces(scene: Scene, sticker: StickerArt, place: Placement) -> Iterator[_Piece]:
+    """Every sheet that is seen, the lowest first."""
+    if sticker.liner_mm and scene.surface.kind == "sheet":
+        yield _liner(scene, sticker, place)
+    face = sticker.face.shrunk_to(place.px_per_mm)
+    # Both frames have pixel centres at half-integers, OpenCV has them at integers: hence the halves.
+    to_flat = place.homography @ inverse(face.from_mm) @ _moved(0.5, 0.5)
+    flat_px = apply_homography(place.homography, np.concatenate(sticker.outlines_mm))
+    if place.bend is None:
+        region = _Region.around(flat_px, _EDGE_MARGIN_PX, scene.size_px)
+        matrix = _moved(-region.left - 0.5, -region.top - 0.5) @ to_flat
+        colour, alpha = _shares(cv2.warpPerspective(face.pixels, matrix, region.size_px, flags=cv2.INTER_LINEAR))
+        yield _Piece(region, colour, alpha)
+        return
+    for layer in place.bend.layers(flat_px):
+        region = _Region.around(layer.reach_px, _EDGE_MARGIN_PX, scene.size_px)
+        if min(region.size_px) > 0:
+            yield _bent(face, inverse(to_flat), layer, region)
+
+
+def _bent(face: Face, to_face: type_matrix, layer: BentLayer, region: _Region) -> _Piece:
+    """The face under a layer's map; flat pixels reach the face by an affine matrix."""
+    columns, rows = region.size_px
+    x = np.tile(np.arange(columns, dtype=np.float32) + np.float32(region.left + 0.5), (rows, 1))
+    y = np.repeat(np.arange(rows, dtype=np.float32) + np.float32(region.top + 0.5), columns).reshape(rows, columns)
+    sheet = layer.sheet(x, y)
+    a = to_face.astype(np.float32)
+    face_x, face_y = (a[row, 0] * sheet.x + a[row, 1] * sheet.y + a[row, 2] for row in (0, 1))
+    clear = (0, 0, 0, 0)
+    pixels = cv2.remap(face.pixels, face_x, face_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=clear)
+    colour, alpha = _shares(pixels)
+    alpha *= sheet.cover
+    if sheet.back:
+        colour = as_plane((alpha * sheet.shade)[:, :, None] * np.array(_BACK_OF_STICKER, dtype=np.float32))
+    else:
+        colour *= (sheet.cover * sheet.shade)[:, :, None]
+    return _Piece(region, colour, alpha, sheet.height_px, sheet.back)
+
+
+def _shares(pixels: Any) -> tuple[type_plane, type_plane]:
+    """Colour and alpha, 0 to 1, of uint8 premultiplied RGBA."""
+    scaled = np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
+    return as_plane(scaled[:, :, :3]), as_plane(scaled[:, :, 3].copy())
+
+
+def _liner(scene: Scene, sticker: StickerArt, place: Placement) -> _Piece:
+    """The liner of a kiss-cut sticker, flat under it."""
+    polygons = [apply_homography(place.homography, polygon) for polygon in sticker.liner_mm]
+    region = _Region.around(np.concatenate(polygons), _EDGE_MARGIN_PX, scene.size_px)
+    corner = np.array([region.left, region.top])
+    alpha = share_of(polygon_mask(region.size_px, [polygon - corner for polygon in polygons]))
+    return _Piece(region, as_plane(alpha[:, :, None] * np.array(_LINER)), alpha)
+
+
+def _lay(scene: Scene, picture: NDArray[np.uint8], piece: _Piece) -> None:
+    """Lays a piece on the picture, in place: its shadow on what is around it, its edge, then its lit face."""
+    finish, region, alpha = scene.finish, piece.region, piece.alpha
+    towards = np.array(finish.shadow_px) / (np.hypot(*finish.shadow_px) or 1)
+    step = towards * finish.edge_px
+    edge = np.maximum(0, shifted(alpha, (float(step[0]), float(step[1]))) - alpha)
+    rim = alpha - shifted(alpha, (1.5 * float(towards[0]), 1.5 * float(towards[1])))
+    relief = np.where(rim > 0, np.float32(finish.rim), np.float32(0.6 * finish.rim)) * rim
+    light = scene.light[region.slices].astype(np.float32)
+    face = piece.colour * light
+    shine = relief * alpha + np.float32(_PAPER_EDGE) * edge * light[:, :, 1]
+    if not piece.back:
+        # Highlights add less where the face is bright already: face + gloss x (1 - 0.6 face).
+        gloss = np.float32(finish.gloss) * scene.gloss[region.slices] * alpha
+        face *= (1 - np.float32(0.6) * gloss)[:, :, None]
+        shine += gloss
+    face += shine[:, :, None]
+    wide = region.grown(_reach_px(scene), scene.size_px)
+    inner = region.within(wide)
+    kept = 1 - _shadow(scene, piece, wide)
+    kept[inner] *= (1 - edge) * (1 - alpha)
+    ground = picture[wide.slices] * kept[:, :, None]
+    ground[inner] += 255 * face
+    np.clip(ground, 0, 255, out=ground)
+    ground += 0.5
+    picture[wide.slices] = ground
 
 
 def _reach_px(scene: Scene) -> int:
@@ -113,96 +193,23 @@ def _roll_px(scene: Scene) -> float:
     return scene.surface.roll * scene.surface.share * min(scene.size_px)
 
 
-def _cropped(seen: _Seen, margin_px: int) -> tuple[tuple[slice, slice], _Seen]:
-    """The part of its region that a sheet and its shadow touch."""
-    rows, columns = np.flatnonzero(seen.alpha.any(axis=1)), np.flatnonzero(seen.alpha.any(axis=0))
-    if not rows.size:
-        rows = columns = np.zeros(1, dtype=np.intp)
-    touched = (
-        slice(max(0, int(rows[0]) - margin_px), int(rows[-1]) + margin_px + 1),
-        slice(max(0, int(columns[0]) - margin_px), int(columns[-1]) + margin_px + 1),
-    )
-    height_px = None if seen.height_px is None else seen.height_px[touched]
-    return touched, _Seen(seen.colour[touched], np.ascontiguousarray(seen.alpha[touched]), height_px, seen.back)
-
-
-def _sheets(face: Face, place: Placement, region: _Region) -> list[_Seen]:
-    """What is seen of the face in the region, the lowest sheet first."""
-    # Both frames have pixel centres at half-integers, OpenCV has them at integers: hence the halves.
-    to_flat = place.homography @ inverse(face.from_mm)
-    if place.bend is None:
-        half = _moved(0.5, 0.5)
-        matrix = _moved(-region.left - 0.5, -region.top - 0.5) @ to_flat @ half
-        pixels = cv2.warpPerspective(face.pixels, matrix, region.size_px, flags=cv2.INTER_LINEAR)
-        return [_seen(pixels)]
-    columns, rows = region.size_px
-    x = np.tile(np.arange(columns, dtype=np.float32) + np.float32(region.left + 0.5), (rows, 1))
-    y = np.repeat(np.arange(rows, dtype=np.float32) + np.float32(region.top + 0.5), columns).reshape(rows, columns)
-    to_face = _moved(-0.5, -0.5) @ inverse(to_flat)
-    return [_sampled(face, to_face, sheet) for sheet in place.bend.sheets(x, y)]
-
-
-def _sampled(face: Face, to_face: type_matrix, sheet: Sheet) -> _Seen:
-    """The face under a sheet's map; flat pixels reach the face by an affine matrix."""
-    a = to_face.astype(np.float32)
-    x = a[0, 0] * sheet.x + a[0, 1] * sheet.y + a[0, 2]
-    y = a[1, 0] * sheet.x + a[1, 1] * sheet.y + a[1, 2]
-    pixels = cv2.remap(face.pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
-    whole = _seen(pixels)
-    alpha = as_plane(whole.alpha * sheet.cover)
-    lit = sheet.cover * sheet.shade
-    if sheet.back:
-        colour = as_plane((alpha * sheet.shade)[:, :, None] * np.array(_BACK_OF_STICKER, dtype=np.float32))
-    else:
-        colour = as_plane(whole.colour * lit[:, :, None])
-    return _Seen(colour, alpha, sheet.height_px, sheet.back)
-
-
-def _seen(pixels: Any) -> _Seen:
-    """A flat sheet of uint8 premultiplied RGBA."""
-    scaled = as_plane(as_plane(pixels) / 255)
-    return _Seen(scaled[:, :, :3], as_plane(scaled[:, :, 3].copy()), None, back=False)
-
-
-def _liner(sticker: StickerArt, place: Placement, region: _Region) -> _Seen:
-    """The liner of a kiss-cut sticker, flat under it."""
-    origin = np.array([region.left, region.top])
-    polygons = [apply_homography(place.homography, polygon) - origin for polygon in sticker.liner_mm]
-    alpha = share_of(polygon_mask(region.size_px, polygons))
-    return _Seen(as_plane(alpha[:, :, None] * np.array(_LINER)), alpha, None, back=False)
-
-
-def _lay(scene: Scene, ground: type_plane, light: type_plane, gloss: type_plane, seen: _Seen) -> None:
-    """Lays a sheet on the ground, in place: its shadow on what is around it, its edge, then its lit face."""
-    finish, alpha = scene.finish, seen.alpha
-    towards = np.array(finish.shadow_px) / (np.hypot(*finish.shadow_px) or 1)
-    step = towards * finish.edge_px
-    edge = np.maximum(0, shifted(alpha, (float(step[0]), float(step[1]))) - alpha)
-    rim = alpha - shifted(alpha, (1.5 * float(towards[0]), 1.5 * float(towards[1])))
-    relief = np.where(rim > 0, np.float32(finish.rim), np.float32(0.6 * finish.rim)) * rim
-    # Highlights add less where the face is bright already: face + shine x (1 - 0.6 face).
-    shine = np.zeros_like(gloss) if seen.back else gloss * alpha
-    face = seen.colour * light
-    face *= (1 - np.float32(0.6) * shine)[:, :, None]
-    face += (shine + relief * alpha + np.float32(_PAPER_EDGE) * edge * light[:, :, 1])[:, :, None]
-    ground *= ((1 - _shadow(scene, seen)) * (1 - edge) * (1 - alpha))[:, :, None]
-    ground += face
-
-
-def _shadow(scene: Scene, seen: _Seen) -> type_plane:
-    """Depth of the shadow around a sheet, 0 to 1; where the sheet itself lies, the sheet covers it."""
+def _shadow(scene: Scene, piece: _Piece, wide: _Region) -> type_plane:
+    """Depth of the shadow around a piece, 0 to 1; where the piece itself lies, it covers the shadow."""
     finish = scene.finish
-    contact = np.float32(finish.contact) * blurred(seen.alpha, finish.contact_px)
-    cast = np.float32(finish.shadow) * blurred(shifted(seen.alpha, finish.shadow_px), finish.shadow_blur_px)
+    inner = piece.region.within(wide)
+    shape = np.zeros(wide.size_px[::-1], dtype=np.float32)
+    shape[inner] = piece.alpha
+    contact = np.float32(finish.contact) * blurred(shape, finish.contact_px)
+    cast = np.float32(finish.shadow) * blurred(shifted(shape, finish.shadow_px), finish.shadow_blur_px)
     depth = 1 - (1 - contact) * (1 - cast)
-    if seen.height_px is None or scene.surface.kind != "sheet":
-        return np.asarray(depth, dtype=np.float32)
+    if piece.height_px is None or scene.surface.kind != "sheet":
+        return as_plane(depth)
     # What stands off the ground throws a wider, softer shadow, the farther the higher.
     roll_px = _roll_px(scene)
-    raised = seen.alpha * np.clip(seen.height_px / roll_px, 0, 1)
+    shape[inner] *= np.clip(piece.height_px / np.float32(roll_px), 0, 1)
     reach = (finish.shadow_px[0] + 0.7 * roll_px, finish.shadow_px[1] + 0.9 * roll_px)
-    far = np.float32(0.8 * finish.shadow) * blurred(shifted(raised, reach), 0.6 * roll_px)
-    return np.asarray(1 - (1 - depth) * (1 - far), dtype=np.float32)
+    far = np.float32(0.8 * finish.shadow) * blurred(shifted(shape, reach), 0.6 * roll_px)
+    return as_plane(1 - (1 - depth) * (1 - far))
 
 
 def _moved(x_px: float, y_px: float) -> type_matrix:

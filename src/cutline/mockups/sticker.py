@@ -115,13 +115,8 @@ class StickerArt:
         """The face at its finest; drawn at the first use and kept."""
         art, origin_mm, px_per_mm = self._art_in_cut_box()
         mask = self._cut_mask((art.shape[1], art.shape[0]), origin_mm, px_per_mm)
-        ground = np.array(_color_rgba(self.border_color), dtype=np.float32)
-        ground[:3] *= ground[3] / 255
-        # Art over border, both premultiplied, then trimmed by the cut.
-        pixels = art.astype(np.float32)
-        pixels += ground * (1 - pixels[:, :, 3:] / 255)
-        pixels *= mask[:, :, None].astype(np.float32) / 255
-        return Face(_u8(np.rint(pixels)), origin_mm, px_per_mm)
+        pixels = cv2.add(art, _ground(self.border_color, art[:, :, 3]))
+        return Face(_u8(cv2.multiply(pixels, cv2.merge([mask] * 4), scale=1 / 255)), origin_mm, px_per_mm)
 
     def _art_in_cut_box(self) -> tuple[type_rgba, tuple[float, float], tuple[float, float]]:
         """Premultiplied art in a raster over the cut box, the raster's origin and its scale.
@@ -182,17 +177,23 @@ def _margin_px(inner_mm: float, outer_mm: float, px_per_mm: float) -> int:
 
 
 def _scaled(pixels: type_rgba, size: tuple[int, int]) -> type_rgba:
-    shrinks = size[0] < pixels.shape[1]
-    scaled = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    if size[0] < pixels.shape[1]:
+        return _u8(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    scaled = _u8(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC))
     np.minimum(scaled[:, :, :3], scaled[:, :, 3:], out=scaled[:, :, :3])  # cubic may overshoot its alpha
-    return _u8(scaled)
+    return scaled
 
 
 def _premultiplied(rgba: type_rgba) -> type_rgba:
-    alpha = rgba[:, :, 3]
-    pixels = cv2.multiply(rgba, cv2.merge([alpha, alpha, alpha, alpha]), scale=1 / 255)
-    pixels[:, :, 3] = alpha
-    return _u8(pixels)
+    return _u8(cv2.cvtColor(rgba, cv2.COLOR_RGBA2mRGBA))
+
+
+def _ground(color: str, alpha: NDArray[np.uint8]) -> type_rgba:
+    """What the border adds under premultiplied art of this alpha, premultiplied."""
+    ground = np.array(_color_rgba(color), dtype=np.float64)
+    ground[:3] *= ground[3] / 255
+    seen = np.arange(255, -1, -1)[:, None] / 255
+    return _u8(cv2.LUT(cv2.merge([alpha] * 4), np.rint(seen * ground).astype(np.uint8)[:, None, :]))
 
 
 def _u8(pixels: Any) -> NDArray[np.uint8]:

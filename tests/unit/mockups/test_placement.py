@@ -116,10 +116,11 @@ def grid(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     ("scene_id", "bend"),
     [("bottle", Cylinder(600, 290, 9)), ("peel", Curl((800, 600), (0.6, 0.8), 40))],
 )
-def test_bends_and_sheets_agree(scene_id: str, bend: Cylinder | Curl) -> None:
-    """What a sheet finds under a pixel, the bend puts on that pixel; of a curl that is its topmost sheet."""
+def test_bends_and_layers_agree(scene_id: str, bend: Cylinder | Curl) -> None:
+    """What the topmost layer finds under a pixel, the bend puts on that pixel."""
     x, y = grid(load_scene(scene_id))
-    top = bend.sheets(x, y)[-1]
+    outline = np.array([[400.0, 300.0], [1000.0, 300.0], [1000.0, 800.0], [400.0, 800.0]])
+    top = bend.layers(outline)[-1].sheet(x, y)
     reached = (top.x > 0) & (top.y > 0) & (top.cover == 1)
     flat = np.column_stack([top.x[reached], top.y[reached]]).astype(np.float64)
     pixels = np.column_stack([x[reached], y[reached]])
