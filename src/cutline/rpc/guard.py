@@ -19,7 +19,7 @@ import grpc
 import structlog
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode, Tracer
 
 from cutline.domain.errors import Reason, UnimplementedError
 from cutline.domain.principal import Scope
@@ -30,7 +30,7 @@ from cutline.rpc.limits import StreamLimits
 from cutline.rpc.policy import demand
 from cutline.runtime.logging import get_logger
 from cutline.telemetry.names import Attribute
-from cutline.telemetry.propagation import TRACEPARENT, context_from
+from cutline.telemetry.propagation import TRACEPARENT, remote_span
 from cutline.telemetry.setup import Telemetry
 
 log = get_logger(__name__)
@@ -38,6 +38,7 @@ log = get_logger(__name__)
 REQUEST_ID: Final = "x-request-id"
 TRACE_ID: Final = "x-trace-id"
 
+_NO_CONTEXT: Final = otel_context.Context()
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 # Codes that mean the server failed; a caller's mistake leaves the span unmarked (semantic conventions for RPC).
 _SERVER_FAULTS: Final = frozenset(
@@ -120,8 +121,9 @@ class CallGuard:
         demand(scope, principal)
         call = Call(method=exchange.method, request_id=exchange.request_id, principal=principal)
         enter_call(call)
-        structlog.contextvars.bind_contextvars(tenant=principal.tenant)
-        exchange.span.set_attribute(Attribute.TENANT, principal.tenant)
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id, tenant=principal.tenant)
+        if exchange.span.is_recording():
+            exchange.span.set_attribute(Attribute.TENANT, principal.tenant)
         return call
 
     def _observed(self, method: str, answer: Behavior) -> Behavior:
@@ -133,11 +135,9 @@ class CallGuard:
         async def observed(request: Any, context: Context) -> Any:
             began = time.perf_counter()
             metadata = _metadata(context)
-            parent = context_from(metadata.get(TRACEPARENT))
-            span = tracer.start_span(method, context=parent, kind=SpanKind.SERVER, attributes=named)
-            otel_context.attach(trace.set_span_in_context(span, parent))
+            span = _server_span(tracer, method, metadata.get(TRACEPARENT), named)
+            otel_context.attach(trace.set_span_in_context(span, _NO_CONTEXT))
             exchange = _Exchange(method, context, metadata, span)
-            structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
             context.set_trailing_metadata(exchange.trailers)
             code = grpc.StatusCode.OK
             try:
@@ -164,7 +164,13 @@ class CallGuard:
         if refusal.expected:
             log.debug("rpc.refused", method=exchange.method, code=refusal.code.name, reason=refusal.reason)
         else:
-            log.error("rpc.failed", method=exchange.method, code=refusal.code.name, exc_info=error)
+            log.error(
+                "rpc.failed",
+                method=exchange.method,
+                request_id=exchange.request_id,
+                code=refusal.code.name,
+                exc_info=error,
+            )
         exchange.span.set_attribute(Attribute.REASON, refusal.reason)
         exchange.span.set_attribute(Attribute.ERROR_TYPE, type(error).__name__)
         return refusal
@@ -187,6 +193,20 @@ class _Exchange:
         self.trailers: tuple[tuple[str, str | bytes], ...] = ((REQUEST_ID, self.request_id),)
         if self.trace_id:
             self.trailers += ((TRACE_ID, self.trace_id),)
+
+
+def _server_span(tracer: Tracer, method: str, traceparent: str | None, attributes: dict[str, str]) -> trace.Span:
+    """The span of a call; one that is not recorded only carries its identity on, and costs little."""
+    context, remote = _NO_CONTEXT, remote_span(traceparent)
+    if remote is not None:
+        parent = NonRecordingSpan(remote)
+        if not remote.trace_flags.sampled:
+            return parent
+        context = trace.set_span_in_context(parent, _NO_CONTEXT)
+    span = tracer.start_span(method, context=context, kind=SpanKind.SERVER)
+    if span.is_recording():
+        span.set_attributes(attributes)
+    return span
 
 
 def _metadata(context: Context) -> dict[str, str]:

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, MutableMapping
+from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-TRACEPARENT = "traceparent"
+TRACEPARENT: Final = "traceparent"
 
-_PROPAGATOR = TraceContextTextMapPropagator()
+# Version 00 has four fields; a later version may append more, which are skipped (W3C Trace Context, section 3.2.2).
+_FORMAT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 
 def traceparent_of(span: trace.Span) -> str:
@@ -31,15 +34,24 @@ def traceparent_of_current() -> str:
 
 def context_from(traceparent: str | None) -> Context:
     """A context whose parent is the span of a `traceparent`; an empty context when it is absent or malformed."""
-    if not traceparent:
-        return Context()
-    return _PROPAGATOR.extract({TRACEPARENT: traceparent}, Context())
+    remote = remote_span(traceparent)
+    return Context() if remote is None else trace.set_span_in_context(NonRecordingSpan(remote), Context())
+
+
+def remote_span(traceparent: str | None) -> SpanContext | None:
+    """The identity of the span a `traceparent` names; None when it is absent or malformed."""
+    match = _FORMAT.fullmatch(traceparent) if traceparent else None
+    if match is None or (match[1] == "00" and match[5]):
+        return None
+    flags = TraceFlags(int(match[4], 16) & TraceFlags.SAMPLED)
+    found = SpanContext(int(match[2], 16), int(match[3], 16), is_remote=True, trace_flags=flags)
+    return found if found.is_valid else None
 
 
 def link_to(traceparent: str | None) -> list[trace.Link]:
     """Links for a span that continues a trace without being its child; none when there is nothing to link to."""
-    context = trace.get_current_span(context_from(traceparent)).get_span_context()
-    return [trace.Link(context)] if context.is_valid else []
+    remote = remote_span(traceparent)
+    return [] if remote is None else [trace.Link(remote)]
 
 
 def inject(headers: MutableMapping[str, str]) -> None:

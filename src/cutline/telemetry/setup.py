@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Self
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -75,6 +75,8 @@ class Telemetry:
         meters = MeterProvider(
             resource=resource,
             metric_readers=[PrometheusMetricReader(registry=registry, scope_info_enabled=False)],
+            # The text format of Prometheus has no place for exemplars, and choosing them costs on every measurement.
+            exemplar_filter=AlwaysOffExemplarFilter(),
             shutdown_on_exit=False,
         )
         return cls(
