@@ -1,0 +1,12 @@
+"""Art without its background.
+
+Reading order: route.py (which way by what evidence), then one way a file: existing_alpha.py, flat.py (with
+background.py and edge.py), grabcut.py, learned.py (with the port in remover.py and its rembg adapter in model.py).
+"""
+
+from __future__ import annotations
+
+from cutline.imaging.cutout.remover import BackgroundRemover, ModelUnavailableError
+from cutline.imaging.cutout.route import cut_out
+
+__all__ = ["BackgroundRemover", "ModelUnavailableError", "cut_out"]

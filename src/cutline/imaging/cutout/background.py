@@ -1,0 +1,187 @@
+"""The colour of the background, told from the canvas border: one colour, or a smooth gradient.
+
+Colours are sRGB levels 0 to 255. Positions of the gradient's polynomial run from -1 to 1 over the canvas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutline.imaging.cutout.masks import outer_region, shrunk, type_mask
+from cutline.imaging.model import type_rgba
+
+type_levels = NDArray[np.float32]
+
+_SEARCH_SIDE_PX: Final = 192
+_MOST_SAMPLES: Final = 6_000
+# How far a sample may lie from one colour, in levels of its worst channel, and still be that colour.
+_FLAT_REACH: Final = 12
+_GRADIENT_REACH: Final = 6
+_LEAST_FLAT_SHARE: Final = 0.6
+_LEAST_GRADIENT_SHARE: Final = 0.85
+_GROWTH_ROUNDS: Final = 14
+_FIT_ROUNDS: Final = 3
+# Levels that a pixel may differ from its neighbours' mean within a smooth gradient.
+_FAINT_EDGE: Final = 0.8
+_REST_SIGMA_PX: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """A model of the background's colour.
+
+    Attributes:
+        colour: The one colour, or the mean of the gradient; shape (3,).
+        field: The gradient at search size, shape (h, w, 3), to be stretched over the canvas; None for one colour.
+        region: Where the gradient was followed without crossing an edge, 255 at search size; None for one colour.
+        noise: Levels that the border strays from the model, at its 98th percentile.
+        border_share: Share of the border that the model explains, 0 to 1.
+    """
+
+    colour: type_levels
+    field: type_levels | None
+    region: type_mask | None
+    noise: float
+    border_share: float
+
+    def over(self, width_px: int, height_px: int) -> NDArray[np.uint8] | None:
+        """The gradient as an image of that size; None for one colour."""
+        if self.field is None:
+            return None
+        levels = np.clip(self.field, 0, 255)
+        full = cv2.resize(levels, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(np.rint(full), dtype=np.uint8)
+
+
+def find_background(rgba: type_rgba) -> Background | None:
+    """The background that most of the border agrees on, or None where it agrees on nothing smooth."""
+    flat = _flat_background(_border_samples(rgba))
+    if flat is not None and flat.border_share > 0.97:
+        return flat
+    return _gradient_background(rgba) or flat
+
+
+def _border_samples(rgba: type_rgba) -> NDArray[np.int16]:
+    """Colours along the four edges, thinned out evenly; shape (n, 3)."""
+    depth = max(1, min(4, min(rgba.shape[:2]) // 64))
+    strips = (rgba[:depth], rgba[-depth:], rgba[:, :depth], rgba[:, -depth:])
+    samples = np.concatenate([strip[..., :3].reshape(-1, 3) for strip in strips])
+    return samples[:: max(1, len(samples) // _MOST_SAMPLES)].astype(np.int16)
+
+
+def _flat_background(samples: NDArray[np.int16]) -> Background | None:
+    """The border's most frequent colour, if most of the border has it."""
+    bins = (samples[:, 0] >> 3) * 1024 + (samples[:, 1] >> 3) * 32 + (samples[:, 2] >> 3)
+    colour = np.median(samples[bins == np.bincount(bins).argmax()], axis=0)
+    near = np.abs(samples - colour).max(axis=1) <= _FLAT_REACH
+    colour = np.median(samples[near], axis=0)
+    stray = np.abs(samples - colour).max(axis=1)
+    near = stray <= _FLAT_REACH
+    share = float(near.mean())
+    if share < _LEAST_FLAT_SHARE:
+        return None
+    noise = float(np.percentile(stray[near], 98))
+    return Background(colour.astype(np.float32), None, None, noise, share)
+
+
+def _gradient_background(rgba: type_rgba) -> Background | None:
+    """A polynomial through the border, grown inwards over what it explains and fitted again."""
+    small = _at_search_size(rgba)
+    height, width = small.shape[:2]
+    if min(height, width) < 16:
+        return None
+    on_border = np.zeros((height, width), bool)
+    on_border[:2] = on_border[-2:] = True
+    on_border[:, :2] = on_border[:, -2:] = True
+    terms = _polynomial_terms(width, height, order=2)
+    fitted = _robust_fit(terms[on_border], small[on_border])
+    stray = np.abs(terms @ fitted - small).max(axis=2)
+    near = stray[on_border] <= _GRADIENT_REACH
+    share = float(near.mean())
+    if share < _LEAST_GRADIENT_SHARE:
+        return None
+    noise = float(np.percentile(stray[on_border][near], 98))
+    field, region = _grown_field(small, terms @ fitted, reach=min(_GRADIENT_REACH, 1.5 * noise + 1.5))
+    return Background(field.mean(axis=(0, 1)), field, region, noise, share)
+
+
+def _grown_field(small: type_levels, field: type_levels, *, reach: float) -> tuple[type_levels, type_mask]:
+    """Follows the background inwards from the border, round by round, beyond what a border fit can know.
+
+    The first rounds fit one polynomial of higher order over the region that the field explains. All add what the
+    fit leaves over there, smoothed: a cone or a vignette is no polynomial, but it is smooth. An edge, however faint,
+    ends the region, or the field would adapt itself to art of a similar colour.
+
+    Returns:
+        The field, and the region it was told from as 0 and 255.
+    """
+    height, width = small.shape[:2]
+    terms = _polynomial_terms(width, height, order=4)
+    smooth = field
+    region, explained_px = np.zeros((height, width), np.uint8), 0
+    passable = _without_edges(small)
+    for turn in range(_GROWTH_ROUNDS):
+        near = np.where((np.abs(field - small).max(axis=2) <= reach) & passable, 255, 0).astype(np.uint8)
+        # One step back from the art: antialiased pixels would bend the fit.
+        grown = shrunk(outer_region(near), 1)
+        grown_px = cv2.countNonZero(grown)
+        if grown_px < terms.shape[2] * 20 or grown_px <= explained_px * 1.001:
+            break
+        region, explained_px = grown, grown_px
+        inside = region > 0
+        if turn < _FIT_ROUNDS:
+            smooth = (terms @ _robust_fit(terms[inside], small[inside])).astype(np.float32)
+        field = smooth + _smoothed_rest(small - smooth, inside)
+    return field, region
+
+
+def _without_edges(small: type_levels) -> NDArray[np.bool_]:
+    """Where the picture is smooth: no more restless than its own border is."""
+    rest = np.abs(small - cv2.blur(small, (5, 5))).max(axis=2)
+    border = np.concatenate([rest[2], rest[-3], rest[:, 2], rest[:, -3]])
+    return np.asarray(rest <= max(_FAINT_EDGE, 1.5 * float(np.percentile(border, 90))))
+
+
+def _smoothed_rest(rest: type_levels, region: NDArray[np.bool_]) -> type_levels:
+    """The mean of what a fit leaves over in the region's neighbourhood, fading to 0 far from the region."""
+    weight = region.astype(np.float32)
+    total = cv2.GaussianBlur(rest * weight[..., None], (0, 0), _REST_SIGMA_PX)
+    share = cv2.GaussianBlur(weight, (0, 0), _REST_SIGMA_PX)
+    return np.asarray(total / (share + 0.02)[..., None], dtype=np.float32)
+
+
+def _at_search_size(rgba: type_rgba) -> type_levels:
+    height, width = rgba.shape[:2]
+    scale = min(1.0, _SEARCH_SIDE_PX / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(rgba[..., :3], size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _polynomial_terms(width: int, height: int, *, order: int) -> type_levels:
+    """Products of powers of x and y up to an order; shape (height, width, terms)."""
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    powers = [x**i * y**j for i in range(order + 1) for j in range(order + 1 - i)]
+    return np.stack(powers, axis=-1).astype(np.float32)
+
+
+def _robust_fit(terms: type_levels, colours: type_levels) -> type_levels:
+    """Least squares that leaves out, round by round, what strays far beyond the rest; shape (terms, 3)."""
+    every = max(1, len(terms) // _MOST_SAMPLES)
+    terms, colours = terms[::every], colours[::every]
+    inside = np.ones(len(terms), bool)
+    fitted = np.zeros((terms.shape[1], 3), np.float32)
+    for _ in range(5):
+        kept = terms[inside]
+        # The normal equations are tiny and, with positions from -1 to 1, well enough conditioned in float64.
+        square = (kept.T @ kept).astype(np.float64) + 1e-6 * np.eye(terms.shape[1])
+        fitted = np.linalg.solve(square, (kept.T @ colours[inside]).astype(np.float64)).astype(np.float32)
+        stray = np.abs(terms @ fitted - colours).max(axis=1)
+        inside = stray <= max(2.0, 2.5 * float(np.median(stray)))
+        if inside.sum() < terms.shape[1] * 4:
+            break
+    return fitted

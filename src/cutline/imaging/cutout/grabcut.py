@@ -1,0 +1,101 @@
+"""GRABCUT: art on a busy background, found at a small size by colour models that the canvas border starts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutline.domain.outputs import CutoutMethod
+from cutline.imaging.cutout.masks import either, inverse, parts_of
+from cutline.imaging.cutout.matte import refine
+from cutline.imaging.model import Cutout, type_rgba
+
+_SEARCH_SIDE_PX: Final = 384
+_LEAST_SIDE_PX: Final = 16
+_ITERATIONS: Final = 4
+_BORDER_COLOURS: Final = 6
+_LEAST_SUBJECT_SHARE: Final = 0.005
+_MOST_SUBJECT_SHARE: Final = 0.92
+_LEAST_PART_SHARE: Final = 0.04
+_MOST_PINHOLE_SHARE: Final = 0.002
+# A cut whose two sides differ by less, in levels, followed no edge.
+_LEAST_CONTRAST: Final = 14.0
+_MOST_CONFIDENCE: Final = 0.75
+_EVERYTHING_CONFIDENCE: Final = 0.2
+
+
+def cut_out_by_grabcut(rgba: type_rgba) -> Cutout:
+    """Cuts art off a busy background, or says that everything is art where it cannot tell them apart."""
+    height, width = rgba.shape[:2]
+    scale = min(1.0, _SEARCH_SIDE_PX / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if min(size) < _LEAST_SIDE_PX:
+        return everything(rgba, CutoutMethod.GRABCUT)
+    small = cv2.resize(rgba[..., :3], size, interpolation=cv2.INTER_AREA)
+    mask = _search(np.asarray(small, dtype=np.uint8))
+    share = float((mask > 0).mean())
+    if not _LEAST_SUBJECT_SHARE <= share <= _MOST_SUBJECT_SHARE:
+        return everything(rgba, CutoutMethod.GRABCUT)
+    edge = refine(rgba, mask)
+    contrast = float(np.median(edge.contrast)) if len(edge.contrast) else 0.0
+    if contrast < _LEAST_CONTRAST:
+        return everything(rgba, CutoutMethod.GRABCUT)
+    return Cutout(
+        rgba=edge.rgba,
+        method=CutoutMethod.GRABCUT,
+        confidence=float(np.clip(0.25 + contrast / 160, 0, _MOST_CONFIDENCE)),
+        subject_is_everything=False,
+    )
+
+
+def everything(rgba: type_rgba, method: CutoutMethod) -> Cutout:
+    """The whole canvas as art, said openly: no background could be told from it."""
+    return Cutout(rgba=rgba, method=method, confidence=_EVERYTHING_CONFIDENCE, subject_is_everything=True)
+
+
+def _search(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Art as 255, background as 0, at search size."""
+    labels = _first_guess(small)
+    if not (labels == cv2.GC_PR_FGD).any():
+        return np.zeros(labels.shape, np.uint8)
+    # GrabCut draws its colour models at random: the same artwork must give the same cutout.
+    cv2.setRNGSeed(0)
+    models = np.zeros((1, 65), np.float64), np.zeros((1, 65), np.float64)
+    cv2.grabCut(small, labels, None, models[0], models[1], _ITERATIONS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]  # None: no rectangle, the mask starts it
+    return _large_parts(np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * np.uint8(255))
+
+
+def _first_guess(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The border is background; the rest is by how far its colour lies from every colour of the border."""
+    height, width = small.shape[:2]
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
+    depth = max(1, min(height, width) // 40)
+    border = np.concatenate(
+        [strip.reshape(-1, 3) for strip in (lab[:depth], lab[-depth:], lab[:, :depth], lab[:, -depth:])]
+    )
+    cv2.setRNGSeed(0)
+    stop = (cv2.TERM_CRITERIA_MAX_ITER, 10, 0.0)
+    count = min(_BORDER_COLOURS, len(border))
+    colours = cv2.kmeans(border, count, None, stop, 1, cv2.KMEANS_PP_CENTERS)[2]  # type: ignore[call-overload]  # None asks for new labels
+    apart = np.min([np.abs(lab - colour).sum(axis=2) for colour in colours], axis=0)
+    level = np.clip(apart, 0, 255).astype(np.uint8)
+    cv2.GaussianBlur(level, (0, 0), 1.5, dst=level)
+    cut, _ = cv2.threshold(level, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    labels = np.where(level > cut, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[:depth] = labels[-depth:] = cv2.GC_BGD
+    labels[:, :depth] = labels[:, -depth:] = cv2.GC_BGD
+    return labels
+
+
+def _large_parts(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Without grain: no islands far smaller than the largest part, and no pinholes."""
+    opened = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), dtype=np.uint8)
+    islands = parts_of(opened, connectivity=8)
+    if len(islands.areas_px) == 1:
+        return opened
+    kept = islands.only(islands.areas_px >= _LEAST_PART_SHARE * islands.areas_px[1:].max())
+    gaps = parts_of(inverse(kept), connectivity=4)
+    return either(kept, gaps.only(gaps.areas_px < _MOST_PINHOLE_SHARE * mask.size))
