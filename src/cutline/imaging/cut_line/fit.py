@@ -25,6 +25,8 @@ STRAIGHT_TURN: Final = (1.5, 10.0)
 its ends. Without that turn it may as well be the chord of a wide curve."""
 TANGENT_REACHES_MM: Final = (3.0, 1.5, 0.8, 0.4, 0.2)
 """How far to both sides of a split its tangent is measured, longest first."""
+BEND_REACH_MM: Final = 0.5
+"""The same where curvature jumps, to each side alone."""
 MAX_EDGE_MM: Final = 0.4
 """Points are added where edges are longer; least squares weighs points, not lengths."""
 MIN_SPAN_MM: Final = 0.25
@@ -161,8 +163,12 @@ def _fit_span(span: _Span, tolerance_mm: float, min_radius_mm: float) -> list[ty
         if not too_far and radius_mm >= RADIUS_SLACK * min_radius_mm:
             done.append(segment)
             continue
-        middle = worst if too_far else int(np.searchsorted(piece.along, piece.along[-1] / 2))
-        head, tail = _split(piece, min(max(middle, 2), len(piece.points) - 3), tolerance_mm)
+        if too_far:
+            at = min(max(worst, 2), len(piece.points) - 3)
+            head, tail = _split(piece, at, _tangent(piece, at, tolerance_mm))
+        else:
+            at = _bend_change(piece)
+            head, tail = _split(piece, at, _tangent_between_bends(piece, at))
         parts = [(part, *_fit_one(part, tolerance_mm)) for part in (tail, head)]
         # Splitting for the radius helps only while the points say more than their own rounding noise.
         if not too_far and min(_least_radius(part[1]) for part in parts) <= radius_mm:
@@ -176,12 +182,42 @@ def _least_radius(segment: type_points) -> float:
     return float(radii_along(segment[None])[0].min())
 
 
-def _split(piece: _Span, at: int, tolerance_mm: float) -> tuple[_Span, _Span]:
-    tangent = _tangent(piece, at, tolerance_mm)
+def _split(piece: _Span, at: int, tangent: type_points) -> tuple[_Span, _Span]:
     return (
         _Span(piece.points[: at + 1], piece.start_tangent, tangent),
         _Span(piece.points[at:], tangent, piece.end_tangent),
     )
+
+
+def _bend_change(piece: _Span) -> int:
+    """The point where curvature changes most, such as where an arc meets another or a straight line.
+
+    One cubic across such a point bends tighter than the arc on one side of it.
+    """
+    steps = np.diff(piece.points, axis=0)
+    turns = steps[:-1, 0] * steps[1:, 1] - steps[:-1, 1] * steps[1:, 0]
+    lengths = np.linalg.norm(steps, axis=1)
+    mean = (lengths[:-1] + lengths[1:]) / 2
+    bend = turns / np.maximum(lengths[:-1] * lengths[1:] * mean, 1e-12)
+    # Mean curvature over two points on each side; the ring's own rounding noise is about that long.
+    padded = np.concatenate([bend[:1], bend, bend[-1:]])
+    change = np.abs((padded[2:-1] + padded[3:]) / 2 - (padded[:-3] + padded[1:-2]) / 2)
+    return int(np.argmax(change)) + 2 if len(change) > 2 else len(piece.points) // 2
+
+
+def _tangent_between_bends(piece: _Span, at: int) -> type_points:
+    """Unit tangent where curvature jumps: the mean of the slopes at which the parabolas of both sides arrive."""
+    along = piece.along - piece.along[at]
+    slopes = []
+    for side in (along <= 0, along >= 0):
+        near = side & (np.abs(along) <= BEND_REACH_MM)
+        if near.sum() < 3:
+            near = side & (np.abs(along) <= np.sort(np.abs(along[side]))[min(2, side.sum() - 1)])
+        basis = np.stack([np.ones(near.sum()), along[near], along[near] ** 2], axis=1)
+        slope = np.linalg.lstsq(basis, piece.points[near], rcond=None)[0][1]
+        slopes.append(slope / max(float(np.linalg.norm(slope)), 1e-12))
+    both = slopes[0] + slopes[1]
+    return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12))
 
 
 def _tangent(piece: _Span, at: int, tolerance_mm: float) -> type_points:

@@ -1,0 +1,41 @@
+"""The cut line as DXF in millimetres."""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+import ezdxf
+from ezdxf import units
+
+from cutline.domain.outputs import CutRole
+from cutline.domain.sticker_spec import ResolvedSpec
+from cutline.imaging.cut_line.model import CutLine
+from cutline.imaging.exports.spots import spot_of
+
+TOLERANCE_MM: Final = 0.005
+_MAGENTA: Final = 6
+_CYAN: Final = 4
+
+# ezdxf's switch for files without the time and the random ids they would carry: same input, same bytes.
+ezdxf.options.write_fixed_meta_data_for_testing = True
+
+
+def cut_line_dxf(cut_line: CutLine, spec: ResolvedSpec) -> bytes:
+    """Closed LWPOLYLINEs within 0.005 mm of the paths, one layer per spot colour, y upwards as DXF has it.
+
+    Polylines, because cutter programs read splines and arcs of DXF badly. The origin is the bottom left corner of the
+    outer cut's box.
+    """
+    document = ezdxf.new("R2010", setup=False, units=units.MM)
+    space = document.modelspace()
+    for role, path in cut_line.paths:
+        layer = spot_of(role, cut_line, spec)
+        if layer not in document.layers:
+            document.layers.add(layer, color=_CYAN if role is CutRole.KISS else _MAGENTA)
+        points = path.flattened(TOLERANCE_MM)
+        points[:, 1] = cut_line.trim_box.height_mm - points[:, 1]
+        space.add_lwpolyline(points.round(4).tolist(), close=True, dxfattribs={"layer": layer})
+    text = io.StringIO()
+    document.write(text)
+    return text.getvalue().encode()

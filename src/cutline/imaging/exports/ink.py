@@ -1,0 +1,111 @@
+"""What is printed where: the areas of border, bleed and white ink, and the art's edge colours carried into the bleed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
+
+from cutline.domain.outputs import BoxMm
+from cutline.domain.sticker_spec import ResolvedSpec
+from cutline.imaging.cut_line.model import CutLine, box_mm
+from cutline.imaging.model import Cutout
+from cutline.imaging.shapes import offset, polygons_of
+
+WHITE_CHOKE_MM: Final = 0.1
+"""How far white ink stays inside what it backs, so that it never peeps out."""
+NO_COLOR: Final = "none"
+PAPER_WHITE: Final = "#ffffff"
+EDGE_OVERLAP_MM: Final = 0.2
+"""How far carried edge colours reach under the art, so that no gap shows along its soft edge."""
+EDGE_DPI: Final = 200
+_OPAQUE: Final = 250
+_SIMPLIFY_MM: Final = 0.004
+
+
+@dataclass(frozen=True)
+class EdgeColors:
+    """The art's edge colours carried outwards: pixels, where they lie, and the area they are shown in."""
+
+    rgb: NDArray[np.uint8]
+    box: BoxMm
+    area: MultiPolygon
+
+
+def bleed_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
+    """Everything within bleed_mm of the finished sticker, also into its inner cuts."""
+    grown = offset(cut_line.outer_face, spec.bleed_mm)
+    holes = [Polygon(ring) for part in cut_line.face.geoms for ring in part.interiors]
+    shrunk = [offset(hole, -spec.bleed_mm) for hole in holes]
+    area = grown.difference(shapely.union_all(shrunk)) if shrunk else grown
+    return polygons_of(area.simplify(_SIMPLIFY_MM))
+
+
+def border_rgb(spec: ResolvedSpec) -> tuple[int, int, int] | None:
+    """Colour to print around the art; None where it stays paper or has none."""
+    if spec.border_mm <= 0 or spec.border_color in (NO_COLOR, PAPER_WHITE):
+        return None
+    red, green, blue = bytes.fromhex(spec.border_color[1:])
+    return red, green, blue
+
+
+def white_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
+    """Where white ink goes: the face, or only the art where the border is no colour, a little smaller."""
+    covered: BaseGeometry = cut_line.face
+    if spec.border_color == NO_COLOR:
+        covered = covered.intersection(cut_line.art)
+    return polygons_of(offset(covered, -WHITE_CHOKE_MM).simplify(_SIMPLIFY_MM))
+
+
+def edge_colors(cutout: Cutout, cut_line: CutLine, spec: ResolvedSpec) -> EdgeColors | None:
+    """Carries the nearest opaque colour of the art into the bleed; None where a border does that work.
+
+    Holes of the art that are not cut out stay unprinted.
+    """
+    if spec.border_mm > 0:
+        return None
+    kept_holes = [Polygon(ring) for part in cut_line.art.geoms for ring in part.interiors]
+    covered = offset(cut_line.art, -EDGE_OVERLAP_MM)
+    area = bleed_area(cut_line, spec).difference(shapely.union_all([covered, *_uncut(kept_holes, cut_line)]))
+    if area.is_empty:
+        return None
+    rgb, box = _carried(cutout, cut_line, area.bounds)
+    return EdgeColors(rgb, box, polygons_of(area.simplify(_SIMPLIFY_MM)))
+
+
+def _uncut(holes: list[Polygon], cut_line: CutLine) -> list[Polygon]:
+    """Holes that stay part of the sticker's face."""
+    cut = [Polygon(ring) for part in cut_line.face.geoms for ring in part.interiors]
+    return [hole for hole in holes if not any(hole.intersects(other) for other in cut)]
+
+
+def _carried(
+    cutout: Cutout, cut_line: CutLine, bounds: tuple[float, float, float, float]
+) -> tuple[NDArray[np.uint8], BoxMm]:
+    """Every pixel of the bounds with the colour of the nearest opaque pixel of the art."""
+    every = max(1, int(25.4 / EDGE_DPI / cut_line.mm_per_px))
+    sample = cutout.rgba[every // 2 :: every, every // 2 :: every]
+    pitch_mm = every * cut_line.mm_per_px
+    x_mm, y_mm = cut_line.canvas_origin_mm
+    left, top = int(np.floor((bounds[0] - x_mm) / pitch_mm)), int(np.floor((bounds[1] - y_mm) / pitch_mm))
+    right, bottom = int(np.ceil((bounds[2] - x_mm) / pitch_mm)), int(np.ceil((bounds[3] - y_mm) / pitch_mm))
+    height, width = sample.shape[:2]
+    pads = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
+    grid = cv2.copyMakeBorder(sample, *pads, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+    solid = (grid[..., 3] >= min(_OPAQUE, int(grid[..., 3].max()))).astype(np.uint8)
+    # One pixel in from the edge: the outermost ones still carry some of what was behind the art.
+    inner = cv2.erode(solid, np.ones((3, 3), np.uint8))
+    solid = inner if inner.any() else solid
+    _, labels = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    colors = np.zeros((int(labels.max()) + 1, 3), np.uint8)
+    colors[labels[solid > 0]] = grid[solid > 0, :3]
+    x0, y0 = left + pads[2], top + pads[0]
+    part = labels[y0 : y0 + bottom - top, x0 : x0 + right - left]
+    box = (x_mm + left * pitch_mm, y_mm + top * pitch_mm, x_mm + right * pitch_mm, y_mm + bottom * pitch_mm)
+    return colors[part], box_mm(box)

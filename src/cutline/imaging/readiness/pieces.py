@@ -1,0 +1,68 @@
+"""Checks of what the sticker is made of: islands, holes, specks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cutline.domain.outputs import Finding
+from cutline.imaging.cut_line.model import JoinKind, box_mm
+from cutline.imaging.readiness.model import Sticker, not_applicable, passed, warned
+
+SPECKS_MM2: Final = 0.1
+
+
+def islands(sticker: Sticker) -> Finding:
+    """Separate pieces: joined, or loose when peeled."""
+    code, cut_line = "ISLANDS", sticker.cut_line
+    pieces = len(cut_line.finished)
+    measures = {"value": float(pieces), "limit": 1.0, "unit": "pieces"}
+    if pieces > 1:
+        message = f"The sticker falls into {pieces} loose pieces."
+        fix = "Use the island policy BRIDGE or HULL, or a larger border."
+        return warned(code, message, fix, **measures, place=box_mm(cut_line.finished[-1].box))
+    worst = [join for kind in (JoinKind.HULL, JoinKind.BRIDGE) for join in cut_line.joins if join.kind is kind]
+    if worst and worst[0].kind is JoinKind.HULL:
+        message = f"The {cut_line.art_pieces} pieces of art lie far apart and share one outline around all of them."
+        fix = "Move the pieces closer together, or use the island policy KEEP."
+        return warned(code, message, fix, **measures, place=box_mm(worst[0].box))
+    if worst:
+        message = f"{len(worst)} gap(s) of up to {max(join.gap_mm for join in worst):.1f} mm were bridged."
+        fix = "Look at the bridges in the preview; move the pieces closer together to avoid them."
+        return warned(code, message, fix, **measures, place=box_mm(worst[0].box))
+    if cut_line.joins:
+        joined = passed(code, "The pieces of art were close enough to grow together.", **measures)
+        return joined
+    return passed(code, "The sticker is one piece.", **measures)
+
+
+def holes(sticker: Sticker) -> Finding:
+    """Inner cuts that were asked for and could not be made."""
+    code, cut_line = "HOLES", sticker.cut_line
+    in_art = sum(len(part.interiors) for part in cut_line.art.geoms)
+    if not sticker.spec.inner_cuts:
+        if not in_art:
+            return not_applicable(code, "The art has no holes.")
+        return passed(code, f"{in_art} hole(s) of the art are not cut out.", value=0.0, unit="holes")
+    if not in_art:
+        return not_applicable(code, "The art has no holes to cut.")
+    lost = len(cut_line.holes_lost)
+    measures = {"value": float(lost), "limit": 0.0, "unit": "holes"}
+    if not lost:
+        return passed(code, f"All {cut_line.holes_wanted} holes of the art are cut out.", **measures)
+    message = f"{lost} of {cut_line.holes_wanted} holes are too small for an inner cut after border and blade radius."
+    fix = "Use a smaller border, or leave these holes printed."
+    return warned(code, message, fix, **measures, place=cut_line.holes_lost[0])
+
+
+def specks(sticker: Sticker) -> Finding:
+    """Pieces of art too small to be more than dirt."""
+    code, outline = "SPECKS", sticker.outline
+    if not outline.specks_dropped or outline.specks_box_px is None:
+        return passed(code, "Nothing was dropped as dirt.", value=0.0, unit="mm2")
+    area = round(outline.specks_area_px * sticker.cut_line.mm_per_px**2, 2)
+    place = sticker.cut_line.place_px(outline.specks_box_px)
+    measures = {"value": area, "limit": SPECKS_MM2, "unit": "mm2", "place": place}
+    message = f"{outline.specks_dropped} speck(s), {area:g} mm2 together, were left out of the cut line."
+    if area < SPECKS_MM2:
+        return passed(code, message, **measures)
+    return warned(code, message, "If they belong to the art, make them larger or move them next to it.", **measures)
