@@ -1,0 +1,137 @@
+"""How designs look on a terminal, and as JSON for programs. Results go to standard output, all else to the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cutline.client.designs import state_name
+from cutline.v1 import design_pb2, report_pb2, sticker_spec_pb2
+
+STATE_STYLES = {"READY": "green", "FAILED": "red", "CANCELLED": "yellow", "PROCESSING": "cyan"}
+VERDICT_STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "red"}
+
+
+class OutputStyle(StrEnum):
+    """For people or for programs."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def console() -> Console:
+    """Standard output; made when it is used, so that a redirected stream is seen."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def error_console() -> Console:
+    """The error stream: progress and complaints."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def complain(message: str) -> None:
+    """One line about what went wrong."""
+    error_console().print(Text.assemble(("error: ", "red"), message))
+
+
+def as_dict(design: design_pb2.Design) -> dict[str, Any]:
+    """A design as JSON values, with the field names of the contract."""
+    return MessageToDict(design, preserving_proto_field_name=True)
+
+
+def print_json(value: object) -> None:
+    """A value as JSON."""
+    console().print(json.dumps(value, indent=2, ensure_ascii=False), markup=False)
+
+
+def styled_state(design: design_pb2.Design) -> Text:
+    """A design's state in its colour."""
+    name = state_name(design.state)
+    return Text(name, STATE_STYLES.get(name, ""))
+
+
+def verdict(design: design_pb2.Design) -> Text:
+    """The print verdict in its colour; a dash before there is one."""
+    name = report_pb2.PrintVerdict.Name(design.print_verdict).removeprefix("PRINT_VERDICT_")
+    return Text("-") if name == "UNSPECIFIED" else Text(name, VERDICT_STYLES.get(name, ""))
+
+
+def design_table(designs: Iterable[design_pb2.Design]) -> Table:
+    """Designs, one a row."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("ID", "STATE", "PRINT", "TITLE", "REFERENCE", "ACCEPTED"):
+        table.add_column(heading, no_wrap=True)
+    for design in designs:
+        accepted = design.create_time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(
+            design.id, styled_state(design), verdict(design), Text(design.title), Text(design.reference), accepted
+        )
+    return table
+
+
+def print_design(design: design_pb2.Design) -> None:
+    """One design in full: facts, findings, files."""
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in _facts(design):
+        facts.add_row(name, value)
+    out = console()
+    out.print(facts)
+    if design.findings:
+        out.print(_findings(design))
+    if design.artifacts or design.mockups:
+        out.print(_files(design))
+    for entry in design.timeline:
+        when = entry.time.ToDatetime().strftime("%H:%M:%S.%f")[:-3]
+        out.print(f"{when}  revision {entry.revision}  {state_name(entry.state)}  {entry.event}", markup=False)
+
+
+def _facts(design: design_pb2.Design) -> list[tuple[str, Text]]:
+    geometry = design.geometry
+    facts = [
+        ("id", Text(design.id)),
+        ("title", Text(design.title)),
+        ("state", styled_state(design)),
+        ("progress", Text(f"{design.progress:.0%}")),
+        ("revision", Text(f"{design.revision} (generation {design.generation})")),
+    ]
+    if design.HasField("failure"):
+        facts.append(("failure", Text(f"{design.failure.reason}: {design.failure.message}", "red")))
+    if design.HasField("geometry"):
+        method = sticker_spec_pb2.CutoutMethod.Name(design.cutout_method).removeprefix("CUTOUT_METHOD_")
+        facts += [
+            ("size", Text(f"{geometry.cut_width_mm:.2f} x {geometry.cut_height_mm:.2f} mm")),
+            ("cutout", Text(f"{method}, confidence {design.cutout_confidence:.2f}")),
+            ("print", verdict(design)),
+        ]
+    return facts
+
+
+def _findings(design: design_pb2.Design) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("FINDING", "LEVEL", "WHAT", "MEND"):
+        table.add_column(heading)
+    for finding in design.findings:
+        level = report_pb2.FindingLevel.Name(finding.level).removeprefix("FINDING_LEVEL_")
+        if level != "NOT_APPLICABLE":
+            styled = Text(level, VERDICT_STYLES.get(level, ""))
+            table.add_row(finding.code, styled, Text(finding.message), Text(finding.fix))
+    return table
+
+
+def _files(design: design_pb2.Design) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("FILE", "TYPE", "BYTES"):
+        table.add_column(heading, justify="right" if heading == "BYTES" else "left")
+    for artifact in design.artifacts:
+        kind = sticker_spec_pb2.OutputFormat.Name(artifact.kind).removeprefix("OUTPUT_FORMAT_")
+        table.add_row(kind, artifact.media_type, str(artifact.size_bytes))
+    for mockup in design.mockups:
+        table.add_row(f"mockup {mockup.scene}", mockup.media_type, str(mockup.size_bytes))
+    return table

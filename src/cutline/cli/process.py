@@ -1,0 +1,111 @@
+"""`cutline process`: one file through the pure engine, with no server at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from cutline.cli.failures import ExitCode, explain, fail
+from cutline.cli.printing import VERDICT_STYLES, console
+from cutline.cli.spec_options import with_spec
+from cutline.domain.artwork import ArtworkLimits
+from cutline.domain.errors import CutlineError
+from cutline.domain.outputs import FILE_NAMES, FindingLevel, PrintVerdict
+from cutline.domain.sticker_spec import ResolvedSpec, StickerSpec, resolve
+
+if TYPE_CHECKING:
+    from cutline.imaging.model import StickerResult
+
+
+class FailOn(StrEnum):
+    """From which verdict on the command fails."""
+
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@with_spec
+def process(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Artwork: PNG, JPEG, WebP, TIFF, GIF, AVIF, SVG.")],
+    spec: StickerSpec,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    fail_on: Annotated[FailOn | None, typer.Option(help="Exit with 1 from this print verdict on.")] = None,
+) -> None:
+    """Make print-ready files of one artwork, here and now, without a server.
+
+    Writes cutout.png, cutline.svg, cutline.dxf, print.pdf, preview.png and report.json.
+    """
+    try:
+        resolved = resolve(spec, field_prefix="")
+    except CutlineError as error:
+        fail(explain(error), ExitCode.BAD_INPUT)
+    try:
+        result = _run(_read(file), resolved)
+    except CutlineError as error:
+        fail(f"{file}: {explain(error)}", ExitCode.BAD_INPUT)
+    _write(result, out)
+    _summarise(file, result, out)
+    if fail_on is not None and _reaches(result.print_verdict, fail_on):
+        raise typer.Exit(ExitCode.DESIGN_FAILED)
+
+
+def _read(file: Path) -> bytes:
+    limit_bytes = ArtworkLimits().max_bytes
+    try:
+        with file.open("rb") as stream:
+            return stream.read(limit_bytes + 1)  # the engine names the limit; nothing reads further than that
+    except OSError as error:
+        fail(f"{file}: {error.strerror or error}", ExitCode.BAD_INPUT)
+
+
+def _run(data: bytes, spec: ResolvedSpec) -> StickerResult:
+    try:
+        from cutline.imaging.pipeline import process as run_pipeline  # noqa: PLC0415  (an extra; see below)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] == "cutline":
+            raise
+        fail(f"{missing.name} is not installed: pip install 'cutline[imaging]'", ExitCode.BAD_INPUT)
+    return run_pipeline(data, spec, limits=ArtworkLimits(), observe=_unobserved, model=None)
+
+
+@contextmanager
+def _unobserved(_step: str, _share: float) -> Iterator[None]:
+    yield
+
+
+def _write(result: StickerResult, out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for made in result.files:
+            (out / FILE_NAMES[made.kind]).write_bytes(made.data)
+    except OSError as error:
+        fail(f"{error.filename or out}: {error.strerror or error}", ExitCode.BAD_INPUT)
+
+
+def _summarise(file: Path, result: StickerResult, out: Path) -> None:
+    geometry = result.geometry
+    shown = console()
+    shown.print(
+        Text.assemble(
+            f"{file}  {geometry.cut_width_mm:.2f} x {geometry.cut_height_mm:.2f} mm"
+            f"  cutout {result.cutout_method} ({result.cutout_confidence:.2f})  print ",
+            (result.print_verdict.value, VERDICT_STYLES[result.print_verdict]),
+        )
+    )
+    for finding in result.findings:
+        if finding.level in {FindingLevel.WARN, FindingLevel.FAIL}:
+            level = (finding.level.value, VERDICT_STYLES[finding.level])
+            shown.print(Text.assemble("  ", level, f" {finding.code}: {finding.message} {finding.fix}"))
+    shown.print(f"  {len(result.files)} files in {out}", markup=False)
+
+
+def _reaches(verdict: PrintVerdict, fail_on: FailOn) -> bool:
+    if verdict is PrintVerdict.FAIL:
+        return True
+    return verdict is PrintVerdict.WARN and fail_on is FailOn.WARN

@@ -1,0 +1,125 @@
+"""Services that answer what a test tells them to, over real gRPC, and a real object store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+import pytest
+
+from cutline.blobs.store import S3BlobStore
+from cutline.client import AsyncClient, ClientSettings
+from cutline.embedded.servers import EmbeddedServers
+from cutline.rpc.errors import STATUS_DETAILS, refusal_of
+from cutline.runtime.environment import EnvReader
+from cutline.runtime.settings import S3Settings
+from cutline.v1 import ingest_service_pb2_grpc, status_service_pb2_grpc
+
+Answer = Any
+"""A message, an exception to refuse with, or a function of the request; a list of those for a stream."""
+
+
+class ScriptedServices:
+    """Both services; each call takes the next of the answers written for its method.
+
+    Attributes:
+        calls: Method, request and metadata of every call.
+    """
+
+    def __init__(self) -> None:
+        self.script: dict[str, list[Answer]] = {}
+        self.calls: list[tuple[str, Any, dict[str, Any]]] = []
+
+    def requests(self, method: str) -> list[Any]:
+        """The requests of one method, in order."""
+        return [request for name, request, _ in self.calls if name == method]
+
+    def unary(self, method: str) -> Callable[..., Any]:
+        """A handler of a unary method."""
+
+        async def handle(_self: object, request: Any, context: Any) -> Any:
+            answer = await self._next(method, request, context)
+            return answer(request) if callable(answer) else answer
+
+        return handle
+
+    def stream(self, method: str) -> Callable[..., Any]:
+        """A handler of a stream."""
+
+        async def handle(_self: object, request: Any, context: Any) -> AsyncIterator[Any]:
+            for answer in await self._next(method, request, context):
+                if isinstance(answer, Exception):
+                    await self._refuse(answer, context)
+                elif answer is ...:
+                    await asyncio.Event().wait()
+                else:
+                    yield answer
+
+        return handle
+
+    async def _next(self, method: str, request: Any, context: Any) -> Any:
+        self.calls.append((method, request, dict(context.invocation_metadata())))
+        answer = self.script[method].pop(0)
+        if isinstance(answer, Exception):
+            await self._refuse(answer, context)
+        return answer
+
+    @staticmethod
+    async def _refuse(error: Exception, context: Any) -> None:
+        refusal = refusal_of(error, request_id="r-1", trace_id="t-1")
+        await context.abort(refusal.code, refusal.message, ((STATUS_DETAILS, refusal.details),))
+
+
+@pytest.fixture
+async def services() -> AsyncIterator[tuple[ScriptedServices, str]]:
+    """Scripted services and the address of both."""
+    scripted = ScriptedServices()
+    server = grpc.aio.server()
+    ingest = type(
+        "Ingest",
+        (ingest_service_pb2_grpc.IngestServiceServicer,),
+        {
+            name: scripted.unary(name)
+            for name in ("CreateUpload", "SubmitDesign", "ReprocessDesign", "CancelDesign", "DeleteDesign")
+        },
+    )
+    status = type(
+        "Status",
+        (status_service_pb2_grpc.StatusServiceServicer,),
+        {name: scripted.unary(name) for name in ("GetDesign", "ListDesigns")}
+        | {name: scripted.stream(name) for name in ("WatchDesign", "WatchDesigns")},
+    )
+    ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(ingest(), server)
+    status_service_pb2_grpc.add_StatusServiceServicer_to_server(status(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield scripted, f"127.0.0.1:{port}"
+    finally:
+        await server.stop(0)
+
+
+@pytest.fixture
+def scripted(services: tuple[ScriptedServices, str]) -> ScriptedServices:
+    """The script."""
+    return services[0]
+
+
+@pytest.fixture
+async def client(services: tuple[ScriptedServices, str]) -> AsyncIterator[AsyncClient]:
+    """A client of the scripted services."""
+    async with AsyncClient(ClientSettings(services[1], services[1], "ck_test"), max_retries=3) as client:
+        yield client
+
+
+@pytest.fixture
+async def blobs(servers: EmbeddedServers) -> AsyncIterator[S3BlobStore]:
+    """A real object store."""
+    store = S3BlobStore(S3Settings.read(EnvReader(servers.environment())))
+    await store.start()
+    try:
+        yield store
+    finally:
+        await store.stop()

@@ -1,0 +1,48 @@
+"""Specs from keyword arguments."""
+
+from __future__ import annotations
+
+import pytest
+
+from cutline.client.specs import make_spec, wire_spec
+from cutline.domain.sticker_spec import CutType, StickerSpec
+from cutline.v1 import sticker_spec_pb2 as pb
+
+
+def test_choices_may_be_given_by_name() -> None:
+    """Names become the enumerations of the domain, and fields that are None are left out."""
+    spec = make_spec(width_mm=60.0, cut_type="KISS_CUT", border_mm=None, output_formats=["PRINT_PDF"])
+    assert spec.cut_type is CutType.KISS_CUT
+    assert spec.border_mm is None
+    message = wire_spec(spec, {})
+    assert message is not None
+    assert (message.cut_type, list(message.output_formats)) == (pb.CUT_TYPE_KISS_CUT, [pb.OUTPUT_FORMAT_PRINT_PDF])
+
+
+def test_no_mockups_differs_from_all_mockups() -> None:
+    """An empty list of scenes is set on the wire, an absent one is not."""
+    none, every = wire_spec(None, {"mockup_scenes": []}), wire_spec(None, {"width_mm": 5.0})
+    assert none is not None
+    assert every is not None
+    assert (none.HasField("mockups"), every.HasField("mockups")) == (True, False)
+
+
+def test_nothing_given_is_no_spec() -> None:
+    """Without a spec and fields none is sent, which for a reprocess keeps the design's own."""
+    assert wire_spec(None, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields", "error"),
+    [
+        (None, {"width": 60.0}, TypeError),
+        (None, {"cut_type": "SIDEWAYS"}, ValueError),
+        (StickerSpec(), {"width_mm": 60.0}, TypeError),
+    ],
+)
+def test_a_wrong_field_is_refused_here(
+    spec: StickerSpec | None, fields: dict[str, object], error: type[Exception]
+) -> None:
+    """A field that does not exist, a choice that does not, and a spec given twice never leave the process."""
+    with pytest.raises(error):
+        wire_spec(spec, fields)
