@@ -60,7 +60,7 @@ def configure_logging(service: str, level: LogLevel = LogLevel.INFO, *, stream: 
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _add_logger_name, *shared],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _add_module, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(serializer=_to_json),
@@ -83,10 +83,10 @@ def add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
     return event
 
 
-def _add_logger_name(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _add_module(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     record = event.get("_record")
     if isinstance(record, logging.LogRecord):
-        event["logger"] = record.name
+        event["module"] = record.name
     return event
 
 
