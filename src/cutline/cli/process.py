@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -71,12 +69,7 @@ def _run(data: bytes, spec: ResolvedSpec) -> StickerResult:
         if (missing.name or "").partition(".")[0] == "cutline":
             raise
         fail(f"{missing.name} is not installed: pip install 'cutline[imaging]'", ExitCode.BAD_INPUT)
-    return run_pipeline(data, spec, limits=ArtworkLimits(), observe=_unobserved, model=None)
-
-
-@contextmanager
-def _unobserved(_step: str, _share: float) -> Iterator[None]:
-    yield
+    return run_pipeline(data, spec)
 
 
 def _write(result: StickerResult, out: Path) -> None:

@@ -93,6 +93,7 @@ class Stand:
     broker: Broker
     stub: pb_grpc.StatusServiceAsyncStub
     drain: asyncio.Event
+    target: str
     keys: dict[str, str] = field(default_factory=dict)
     signed: list[str] = field(default_factory=list)
 
@@ -317,9 +318,10 @@ async def stand(postgres_dsn: str, nats_url: str, tenant: str, stand_settings: S
     ]
     async with Lifecycle([pool, broker, *loops, rpc]):
         assert await broker.wait_connected(20)
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{rpc.port}") as channel:
+        target = f"127.0.0.1:{rpc.port}"
+        async with grpc.aio.insecure_channel(target) as channel:
             stub: pb_grpc.StatusServiceAsyncStub = pb_grpc.StatusServiceStub(channel)
-            stand = Stand(connection, database, hub, resync, broker, stub, drain, signed=signed)
+            stand = Stand(connection, database, hub, resync, broker, stub, drain, target, signed=signed)
             await stand.add_tenant(tenant)
             try:
                 yield stand

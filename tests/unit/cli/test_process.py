@@ -1,0 +1,129 @@
+"""`cutline process`: the engine on one file, with no server."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+from cutline.cli.app import app
+from cutline.v1 import report_pb2
+
+FILES = ["cutline.dxf", "cutline.svg", "cutout.png", "preview.png", "print.pdf", "report.json"]
+
+
+@pytest.fixture(scope="module")
+def artwork(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A red disc of 900 px on a transparent canvas."""
+    picture = Image.new("RGBA", (1000, 1000))
+    ImageDraw.Draw(picture).ellipse((50, 50, 949, 949), fill=(200, 30, 40, 255))
+    path = tmp_path_factory.mktemp("artwork") / "disc.png"
+    picture.save(path)
+    return path
+
+
+def written(picture: Image.Image) -> bytes:
+    """A picture as PNG bytes."""
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def test_every_file_is_written_at_the_size_asked_for(artwork: Path, tmp_path: Path) -> None:
+    """Six files lie in the folder, the report is the contract's message, and the width is the one asked for."""
+    out = tmp_path / "new" / "folder"
+    result = CliRunner().invoke(app, ["process", str(artwork), "--out", str(out), "--width-mm", "50"])
+    assert result.exit_code == 0, result.stderr
+    assert sorted(path.name for path in out.iterdir()) == FILES
+    report = json_format.Parse((out / "report.json").read_text("utf-8"), report_pb2.Report())
+    assert report.geometry.cut_width_mm == pytest.approx(50, abs=0.01)
+    assert "50.00 x 50.00 mm" in result.stdout
+
+
+def test_options_reach_the_engine(artwork: Path, tmp_path: Path) -> None:
+    """A choice in lower case, a flag and a format change what is made."""
+    options = ["--cut-type", "kiss_cut", "--white-ink", "--format", "print_pdf", "--border-mm", "0"]
+    result = CliRunner().invoke(app, ["process", str(artwork), "--out", str(tmp_path), *options])
+    assert result.exit_code == 0, result.stderr
+    # The cutout and the report are what later stages read: they are made always.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cutout.png", "print.pdf", "report.json"]
+    report = json_format.Parse((tmp_path / "report.json").read_text("utf-8"), report_pb2.Report())
+    assert (report.resolved_spec.cut_type, report.resolved_spec.white_ink) == (2, True)
+    assert {path.role for path in report.cut_paths} == {report_pb2.CutPath.ROLE_KISS, report_pb2.CutPath.ROLE_THROUGH}
+
+
+@pytest.mark.parametrize(
+    ("width_mm", "fail_on", "code"),
+    [("50", "warn", 0), ("50", "fail", 0), ("900", "warn", 1), ("900", "fail", 1), ("900", "", 0)],
+)
+def test_fail_on_turns_a_verdict_into_the_exit_code(
+    artwork: Path, tmp_path: Path, width_mm: str, fail_on: str, code: int
+) -> None:
+    """Art blown up beyond its pixels fails its checks; --fail-on says whether the command does. Files are written."""
+    options = ["--width-mm", width_mm, "--format", "report_json", *(["--fail-on", fail_on] if fail_on else [])]
+    result = CliRunner().invoke(app, ["process", str(artwork), "--out", str(tmp_path), *options])
+    assert result.exit_code == code, result.stdout
+    assert (tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("empty.png", b"", "empty"),
+        ("cut.png", written(Image.new("RGB", (80, 80), "red"))[:60], ""),
+        ("text.png", b"hello, I am not a picture\n" * 40, "none of PNG"),
+        ("clear.png", written(Image.new("RGBA", (200, 200))), "transparent"),
+        ("one.png", written(Image.new("RGB", (1, 1))), ""),
+    ],
+)
+def test_bad_artwork_is_one_line_and_exit_code_2(tmp_path: Path, name: str, data: bytes, why: str) -> None:
+    """Whatever is wrong with a file, the command names the file and the reason in one line and makes nothing."""
+    path = tmp_path / name
+    path.write_bytes(data)
+    result = CliRunner().invoke(app, ["process", str(path), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert name in result.stderr
+    assert why in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--width-mm", "nan"], "width_mm: nan is not 5 to 1000 mm"),
+        (["--width-mm", "inf"], "width_mm: inf is not 5 to 1000 mm"),
+        (["--border-mm", "20.1"], "border_mm: 20.1 is not -5 to 20 mm"),
+        (["--alpha-threshold", "1"], "alpha_threshold: 1 is not above 0 and below 1"),
+        (["--border-color", "red"], "border_color: 'red' is not #rrggbb"),
+        (["--printer-preset", "fax"], "printer_preset: 'fax' is not one of"),
+        (["--width-mm", "5"], "width_mm: 5 leaves"),
+    ],
+)
+def test_a_value_beyond_its_limit_is_named(artwork: Path, tmp_path: Path, options: list[str], named: str) -> None:
+    """Field, value and limit stand in the one line."""
+    result = CliRunner().invoke(app, ["process", str(artwork), "--out", str(tmp_path / "out"), *options])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert named in result.stderr
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A path that leads nowhere is bad input."""
+    result = CliRunner().invoke(app, ["process", str(tmp_path / "no.png"), "--out", str(tmp_path / "out")])
+    assert (result.exit_code, "no.png: No such file" in result.stderr) == (2, True)
+
+
+def test_a_missing_extra_names_the_mend(artwork: Path, tmp_path: Path) -> None:
+    """Without the pixel libraries the command says what to install."""
+    script = "import sys; sys.modules['numpy'] = None; from cutline.cli.__main__ import main; main()"
+    command = [sys.executable, "-c", script, "process", str(artwork), "--out", str(tmp_path / "out")]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert shown.returncode == 2
+    assert shown.stderr == "error: numpy is not installed: pip install 'cutline[imaging]'\n"
