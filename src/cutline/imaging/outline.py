@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 import contourpy
 import cv2
@@ -24,7 +25,9 @@ SPECK_AREA_SHARE: Final = 1e-4
 MIN_ART_SIDE_PX: Final = 2.0
 """Art smaller than this has no outline to speak of."""
 SIMPLIFY_PX: Final = 0.08
-"""Points closer than this to the line through their neighbours are left out."""
+SIMPLIFY_MM: Final = 0.008
+"""Points closer than the larger of these to the line through their neighbours are left out: neither the pixels nor a
+blade say more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,11 @@ def trace_outline(rgba: type_rgba, *, alpha_threshold: float, longer_side_mm: fl
     """
     field, left_px, top_px = _padded_field(rgba[..., 3], alpha_threshold)
     generator = contourpy.contour_generator(z=field, name="serial", fill_type=contourpy.FillType.OuterOffset)
-    points, offsets = generator.filled(127.5, 256)
+    filled: Any = generator.filled(127.5, 256)  # its type depends on the fill type
+    points, offsets = filled
     origin = np.array([left_px - 0.5, top_px - 0.5])
     rings = [
-        [outer[start:end] + origin for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
+        [outer[start:end] + origin for start, end in pairwise(cuts)]
         for outer, cuts in zip(points, offsets, strict=True)
     ]
     return _kept(rings, longer_side_mm)
@@ -105,8 +109,9 @@ def _kept(rings: list[list[NDArray[np.float64]]], longer_side_mm: float) -> Outl
         raise ArtworkError(Reason.NO_SUBJECT, "The artwork holds nothing larger than a speck.")
     least = max(SPECK_AREA_MM2 * (side_px / longer_side_mm) ** 2, SPECK_AREA_SHARE * float(areas.max()))
     least = min(least, float(areas.max()))
+    tolerance_px = max(SIMPLIFY_PX, SIMPLIFY_MM * side_px / longer_side_mm)
     polygons = [
-        _polygon(piece[0], [hole for hole in piece[1:] if abs(_area(hole)) >= least])
+        _polygon(piece[0], [hole for hole in piece[1:] if abs(_area(hole)) >= least], tolerance_px)
         for piece, area in zip(rings, areas, strict=True)
         if area >= least
     ]
@@ -119,8 +124,8 @@ def _kept(rings: list[list[NDArray[np.float64]]], longer_side_mm: float) -> Outl
     )
 
 
-def _polygon(outer: NDArray[np.float64], holes: list[NDArray[np.float64]]) -> BaseGeometry:
-    return Polygon(outer, holes).simplify(SIMPLIFY_PX)
+def _polygon(outer: NDArray[np.float64], holes: list[NDArray[np.float64]], tolerance_px: float) -> BaseGeometry:
+    return Polygon(outer, holes).simplify(tolerance_px)
 
 
 def _area(ring: NDArray[np.float64]) -> float:

@@ -7,6 +7,7 @@ The steps, in order; each is one module or folder and hands frozen values on:
     outline     outline.py          alpha to polygons in pixels
     cut_line    cut_line/build.py   polygons to the paths of the blade in mm
     readiness   readiness/          measures and findings
+    ink         exports/ink.py      border, bleed and white ink around the art
     exports     exports/            one step per file
 """
 
@@ -28,6 +29,7 @@ from cutline.imaging.decode import decode_artwork
 from cutline.imaging.exports.cut_line_dxf import cut_line_dxf
 from cutline.imaging.exports.cut_line_svg import cut_line_svg
 from cutline.imaging.exports.cutout_png import cutout_png
+from cutline.imaging.exports.ink import Ink, lay_ink
 from cutline.imaging.exports.preview_png import preview_png
 from cutline.imaging.exports.print_pdf import print_pdf
 from cutline.imaging.exports.report_json import report_json
@@ -45,7 +47,8 @@ STEPS: Final[dict[str, float]] = {
     "outline": 0.3,
     "cut_line": 0.37,
     "readiness": 0.5,
-    "cutout_png": 0.55,
+    "ink": 0.55,
+    "cutout_png": 0.57,
     "cut_line_svg": 0.68,
     "cut_line_dxf": 0.69,
     "print_pdf": 0.7,
@@ -54,10 +57,10 @@ STEPS: Final[dict[str, float]] = {
 }
 """Every step's name and roughly the share of a run that lies before it."""
 
-_EXPORTS: Final[dict[OutputFormat, Callable[[Cutout, CutLine, ResolvedSpec], bytes]]] = {
-    OutputFormat.CUTOUT_PNG: lambda cutout, cut_line, _: cutout_png(cutout, cut_line),
-    OutputFormat.CUT_LINE_SVG: lambda _, cut_line, spec: cut_line_svg(cut_line, spec),
-    OutputFormat.CUT_LINE_DXF: lambda _, cut_line, spec: cut_line_dxf(cut_line, spec),
+_EXPORTS: Final[dict[OutputFormat, Callable[[Cutout, CutLine, Ink, ResolvedSpec], bytes]]] = {
+    OutputFormat.CUTOUT_PNG: lambda cutout, cut_line, _ink, _spec: cutout_png(cutout, cut_line),
+    OutputFormat.CUT_LINE_SVG: lambda _cutout, cut_line, _ink, spec: cut_line_svg(cut_line, spec),
+    OutputFormat.CUT_LINE_DXF: lambda _cutout, cut_line, _ink, spec: cut_line_dxf(cut_line, spec),
     OutputFormat.PRINT_PDF: print_pdf,
     OutputFormat.PREVIEW_PNG: preview_png,
 }
@@ -112,19 +115,19 @@ def make_sticker(
         ArtworkError: NO_SUBJECT, SIZE_IMPOSSIBLE or CUT_LINE_IMPOSSIBLE.
     """
     with observe("outline", STEPS["outline"]):
-        outline = trace_outline(
-            cutout.rgba, alpha_threshold=spec.alpha_threshold, longer_side_mm=longer_side_mm(spec)
-        )
+        outline = trace_outline(cutout.rgba, alpha_threshold=spec.alpha_threshold, longer_side_mm=longer_side_mm(spec))
     with observe("cut_line", STEPS["cut_line"]):
         cut_line = build_cut_line(outline, spec)
     with observe("readiness", STEPS["readiness"]):
         geometry = measure(artwork, cutout, cut_line)
         findings = inspect(Sticker(artwork, cutout, outline, cut_line, geometry, spec))
+    with observe("ink", STEPS["ink"]):
+        ink = lay_ink(cutout, cut_line, spec)
     files = []
     for kind, export in _EXPORTS.items():
         if kind in spec.output_formats:
             with observe(kind.value.lower(), STEPS[kind.value.lower()]):
-                files.append(OutputFile(kind, export(cutout, cut_line, spec)))
+                files.append(OutputFile(kind, export(cutout, cut_line, ink, spec)))
     verdict = print_verdict(findings)
     with observe("report_json", STEPS["report_json"]):
         report = report_json(

@@ -12,7 +12,7 @@ from typing import Final
 
 import shapely
 from shapely import MultiPolygon, Polygon
-from shapely.geometry.base import BaseGeometry
+from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 
 ARC_SAGITTA_MM: Final = 0.002
 """How far a chord of an offset's arc may lie inside the arc."""
@@ -22,14 +22,16 @@ NO_AREA: Final = MultiPolygon()
 
 def polygons_of(shape: BaseGeometry) -> MultiPolygon:
     """The polygons of any geometry, largest first; lines and points, which have no area, are left out."""
-    return MultiPolygon(sorted(_polygons(shape), key=lambda part: (-part.area, part.bounds)))
+    parts = list(_polygons(shape))
+    parts.sort(key=lambda part: (-part.area, part.bounds))
+    return MultiPolygon(parts)
 
 
 def _polygons(shape: BaseGeometry) -> Iterable[Polygon]:
     if isinstance(shape, Polygon):
         if not shape.is_empty:
             yield shape
-    elif hasattr(shape, "geoms"):
+    elif isinstance(shape, BaseMultipartGeometry):
         for part in shape.geoms:
             yield from _polygons(part)
 
@@ -47,7 +49,9 @@ def offset(shape: BaseGeometry, distance_mm: float, *, sagitta_mm: float = ARC_S
     """
     if distance_mm == 0:
         return polygons_of(shape)
-    return (filled if distance_mm > 0 else polygons_of)(shape.buffer(distance_mm, quad_segs=_segments_per_quarter(abs(distance_mm), sagitta_mm)))
+    return (filled if distance_mm > 0 else polygons_of)(
+        shape.buffer(distance_mm, quad_segs=_segments_per_quarter(abs(distance_mm), sagitta_mm))
+    )
 
 
 def closed(shape: BaseGeometry, radius_mm: float, *, sagitta_mm: float = ARC_SAGITTA_MM) -> MultiPolygon:

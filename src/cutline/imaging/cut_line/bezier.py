@@ -134,7 +134,7 @@ def line(start: type_points, end: type_points) -> type_points:
 def _at(control: type_points, t: type_points) -> type_points:
     s = 1 - t
     p0, p1, p2, p3 = (control[..., i, :] for i in range(4))
-    return s**3 * p0 + 3 * s * s * t * p1 + 3 * s * t * t * p2 + t**3 * p3
+    return np.asarray(s**3 * p0 + 3 * s * s * t * p1 + 3 * s * t * t * p2 + t**3 * p3)
 
 
 def _first_leg(control: type_points) -> type_points:
@@ -150,8 +150,8 @@ def _last_leg(control: type_points) -> type_points:
 
 def _first_long(legs: type_points) -> type_points:
     long = np.linalg.norm(legs, axis=2) > 10.0**-DECIMALS
-    return legs[np.arange(len(legs)), np.argmax(long, axis=1)]
+    return np.asarray(legs[np.arange(len(legs)), np.argmax(long, axis=1)])
 
 
 def _unit(vectors: type_points) -> type_points:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12))

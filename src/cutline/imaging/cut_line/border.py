@@ -10,7 +10,7 @@ from shapely.geometry.base import BaseGeometry
 from cutline.domain.sticker_spec import ResolvedSpec
 from cutline.imaging.shapes import closed, filled, offset, opened, polygons_of
 
-ROUNDING_MARGIN: Final = 1.08
+ROUNDING_MARGIN: Final = 1.1
 """Corners are rounded with this much more than the least radius: a fitted curve bends a little tighter in places."""
 MIN_PIECE_MM2: Final = 0.5
 SMOOTHING_TO_MM: Final = 4.0

@@ -22,13 +22,15 @@ from cutline.imaging.cut_line.model import CutLine, Join, box_mm
 from cutline.imaging.cut_line.rings import ring_points, smallest_radius_mm
 from cutline.imaging.cut_line.scale import Scaled, solve_scale
 from cutline.imaging.outline import Outline
+from cutline.imaging.shapes import polygons_of
 
-FIT_TOLERANCES_MM: Final = (0.015, 0.03)
+FIT_TOLERANCES_MM: Final = (0.02, 0.03)
 """How far the fitted line may lie from the shape, least and most; in between it follows the size of a pixel, whose
 steps it should not trace."""
 FIT_TOLERANCE_PX: Final = 0.2
 FINER: Final = (1.0, 0.6, 0.3)
 """Shares of that tolerance tried in turn, where the line fails its own checks."""
+NO_PATHS: Final[tuple[BezierPath, ...]] = ()
 CONTAINMENT_MM: Final = 0.05
 """Art with border may stand out of the finished line by this much at most."""
 
@@ -110,7 +112,7 @@ def _is_sound(outer: tuple[BezierPath, ...], inner: tuple[BezierPath, ...], bord
 
 def _placed(fitted: _Fitted, scaled: Scaled, spec: ResolvedSpec, joins: tuple[Join, ...], holes: InnerCuts) -> CutLine:
     """Moves everything into the trim frame and rounds the paths to what files hold."""
-    through, kiss = fitted.outer, ()
+    through, kiss = fitted.outer, NO_PATHS
     if spec.cut_type is CutType.KISS_CUT:
         face = MultiPolygon([outline_of(path) for path in fitted.outer])
         liner = liner_path(face, spec, tolerance_mm=_fit_tolerance_mm(scaled.mm_per_px))
@@ -126,7 +128,7 @@ def _placed(fitted: _Fitted, scaled: Scaled, spec: ResolvedSpec, joins: tuple[Jo
 
     through, kiss, inner = moved(through), moved(kiss), moved(fitted.inner)
     outside = shapely.union_all([outline_of(path) for path in kiss or through])
-    face = outside.difference(shapely.union_all([outline_of(path) for path in inner])) if inner else outside
+    holes_cut = shapely.union_all([outline_of(path) for path in inner])
     wanted = wanted_shape(scaled.art, spec)
     return CutLine(
         through=through,
@@ -134,7 +136,7 @@ def _placed(fitted: _Fitted, scaled: Scaled, spec: ResolvedSpec, joins: tuple[Jo
         inner=inner,
         art=shifted(scaled.art),
         wanted=shifted(wanted),
-        face=MultiPolygon([face]) if isinstance(face, Polygon) else face,
+        face=polygons_of(outside.difference(holes_cut)),
         mm_per_px=scaled.mm_per_px,
         canvas_origin_mm=shift,
         trim_box=_box(through),

@@ -13,7 +13,9 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
+from shapely import LineString
 
 from cutline.imaging.cut_line.bezier import BezierPath, line, radii_along, type_points
 
@@ -33,6 +35,9 @@ MIN_SPAN_MM: Final = 0.25
 """A shorter piece is not split any more."""
 RADIUS_SLACK: Final = 0.95
 NEWTON_ROUNDS: Final = 4
+RELAX_SCALES: Final = np.linspace(0.5, 2.3, 13)
+RELAX_SHARE: Final = 1.5
+"""How far handles are stretched, and the error allowed for it, to keep the least radius."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +88,13 @@ def _spans(ring: type_points) -> list[_Span]:
     def tangent(vertex: int, *, leaving: bool) -> type_points:
         before, after = headings[vertex - 1], headings[vertex]
         if corner[vertex]:
-            return after if leaving else before
+            return np.asarray(after if leaving else before)
         if straight[vertex]:
-            return after
-        if straight[vertex - 1]:
-            return before
-        return extreme[vertex]
+            return np.asarray(after)
+        return np.asarray(before if straight[vertex - 1] else extreme[vertex])
 
     spans = []
-    for first, last in zip(breaks, np.roll(breaks, -1), strict=True):
+    for first, last in zip(breaks.tolist(), np.roll(breaks, -1).tolist(), strict=True):
         end = last if last > first else last + count
         points = ring[np.arange(first, end + 1) % count]
         if not (end == first + 1 and straight[first]):
@@ -155,13 +158,13 @@ def _fit_span(span: _Span, tolerance_mm: float, min_radius_mm: float) -> list[ty
     while waiting:
         piece, segment, errors = waiting.pop()
         if len(piece.points) < 5 or piece.along[-1] < MIN_SPAN_MM:
-            done.append(segment)
+            done.append(_relaxed(segment, piece, tolerance_mm, min_radius_mm))
             continue
         worst = int(np.argmax(errors))
         too_far = errors[worst] > tolerance_mm
         radius_mm = _least_radius(segment)
         if not too_far and radius_mm >= RADIUS_SLACK * min_radius_mm:
-            done.append(segment)
+            done.append(_relaxed(segment, piece, tolerance_mm, min_radius_mm))
             continue
         if too_far:
             at = min(max(worst, 2), len(piece.points) - 3)
@@ -172,10 +175,30 @@ def _fit_span(span: _Span, tolerance_mm: float, min_radius_mm: float) -> list[ty
         parts = [(part, *_fit_one(part, tolerance_mm)) for part in (tail, head)]
         # Splitting for the radius helps only while the points say more than their own rounding noise.
         if not too_far and min(_least_radius(part[1]) for part in parts) <= radius_mm:
-            done.append(segment)
+            done.append(_relaxed(segment, piece, tolerance_mm, min_radius_mm))
             continue
         waiting += parts
     return done
+
+
+def _relaxed(segment: type_points, piece: _Span, tolerance_mm: float, min_radius_mm: float) -> type_points:
+    """The segment with its handles lengthened or shortened until it bends no tighter than allowed, if that is possible.
+
+    Tangents stay, so the path stays smooth; the curve may leave its points by RELAX_SHARE of the tolerance.
+    """
+    if _least_radius(segment) >= min_radius_mm:
+        return segment
+    scales = np.stack(np.meshgrid(RELAX_SCALES, RELAX_SCALES), axis=-1).reshape(-1, 2)
+    candidates = np.repeat(segment[None], len(scales), axis=0)
+    candidates[:, 1] = segment[0] + scales[:, :1] * (segment[1] - segment[0])
+    candidates[:, 2] = segment[3] + scales[:, 1:] * (segment[2] - segment[3])
+    radii, points = radii_along(candidates)
+    apart = shapely.distance(LineString(piece.points), shapely.points(points)).max(axis=1)
+    least = np.where(apart <= RELAX_SHARE * tolerance_mm, radii.min(axis=1), 0.0)
+    # Of those that bend wide enough take the nearest, else the one that bends widest.
+    fitting = np.flatnonzero(least >= min_radius_mm)
+    best = int(fitting[np.argmin(apart[fitting])]) if len(fitting) else int(np.argmax(least))
+    return candidates[best] if least[best] > _least_radius(segment) else segment
 
 
 def _least_radius(segment: type_points) -> float:
@@ -283,7 +306,7 @@ def _errors(segment: type_points, points: type_points, t: type_points) -> type_p
 def _curve(segment: type_points, t: type_points) -> type_points:
     s = (1 - t)[:, None]
     u = t[:, None]
-    return s**3 * segment[0] + 3 * s * s * u * segment[1] + 3 * s * u * u * segment[2] + u**3 * segment[3]
+    return np.asarray(s**3 * segment[0] + 3 * s * s * u * segment[1] + 3 * s * u * u * segment[2] + u**3 * segment[3])
 
 
 def _reparametrised(segment: type_points, points: type_points, t: type_points) -> type_points:

@@ -75,9 +75,9 @@ def _cores(pieces: MultiPolygon, neck_mm: float) -> list[Polygon]:
     """The parts that hang together by more than a thin neck; a piece that is thin all over counts as it is."""
     found: list[Polygon] = []
     for piece in pieces.geoms:
-        coarse = piece.simplify(COARSE_MM)
+        coarse = polygons_of(piece.simplify(COARSE_MM)).geoms[0]
         cores = opened(coarse, neck_mm / 2 * 0.98, sagitta_mm=COARSE_MM)
-        found.extend(core.simplify(COARSE_MM) for core in cores.geoms)
+        found.extend(polygons_of(core.simplify(COARSE_MM)).geoms[0] for core in cores.geoms)
         if not cores.geoms:
             found.append(coarse)
     return found

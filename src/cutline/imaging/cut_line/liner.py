@@ -22,7 +22,9 @@ _KAPPA: Final = 4 / 3 * (np.sqrt(2) - 1)
 def liner_path(face: MultiPolygon, spec: ResolvedSpec, *, tolerance_mm: float) -> BezierPath:
     """The path around the kiss line, at least liner_margin_mm outside it."""
     if spec.liner_shape is LinerShape.RECTANGLE:
-        return _rounded_rectangle(offset(face, spec.liner_margin_mm).bounds)
+        x_min, y_min, x_max, y_max = face.bounds
+        margin = spec.liner_margin_mm
+        return _rounded_rectangle((x_min - margin, y_min - margin, x_max + margin, y_max + margin))
     around = filled(closed(offset(face, spec.liner_margin_mm), max(CORNER_MM, spec.min_radius_mm)))
     if len(around.geoms) > 1:  # pieces kept apart still share one liner
         around = filled(around.convex_hull)

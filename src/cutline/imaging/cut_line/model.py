@@ -23,7 +23,7 @@ class JoinKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """One place where pieces were joined: `gap_mm` lay between them, `box` (x_min, y_min, x_max, y_max) is around it."""
+    """A place where pieces were joined: `gap_mm` lay between them, `box` is its x_min, y_min, x_max, y_max."""
 
     kind: JoinKind
     gap_mm: float

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,7 +83,7 @@ def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
     """
     art = art_px
     for _ in range(4):
-        found, low = _bracketed(lambda scale, art=art: _at_scale(art, scale, spec), _linear_scale(art, spec), spec)
+        found, low = _bracketed(art, spec)
         if found is not None:
             return found
         if low is None:
@@ -99,13 +98,13 @@ def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
     )
 
 
-def _bracketed(at: Callable[[float], Scaled], start: float, spec: ResolvedSpec) -> tuple[Scaled | None, Scaled | None]:
+def _bracketed(art_px: MultiPolygon, spec: ResolvedSpec) -> tuple[Scaled | None, Scaled | None]:
     """Searches for an excess of 0; returns what was found, and the largest sticker known to be too small."""
     low, low_excess, low_scaled = 0.0, -1.0, None
     high, high_excess = None, 0.0
-    scale = start
+    scale = _linear_scale(art_px, spec)
     for _ in range(ROUNDS):
-        scaled = at(scale)
+        scaled = _at_scale(art_px, scale, spec)
         excess = _excess(scaled.bordered, spec)
         if abs(excess) < CLOSE_ENOUGH:
             return _resized(scaled, 1 / (1 + excess)), None

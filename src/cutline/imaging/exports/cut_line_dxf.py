@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 from typing import Final
 
-import ezdxf
 from ezdxf import units
+from ezdxf._options import options
+from ezdxf.filemanagement import new
 
 from cutline.domain.outputs import CutRole
 from cutline.domain.sticker_spec import ResolvedSpec
@@ -18,7 +19,7 @@ _MAGENTA: Final = 6
 _CYAN: Final = 4
 
 # ezdxf's switch for files without the time and the random ids they would carry: same input, same bytes.
-ezdxf.options.write_fixed_meta_data_for_testing = True
+options.write_fixed_meta_data_for_testing = True
 
 
 def cut_line_dxf(cut_line: CutLine, spec: ResolvedSpec) -> bytes:
@@ -27,7 +28,7 @@ def cut_line_dxf(cut_line: CutLine, spec: ResolvedSpec) -> bytes:
     Polylines, because cutter programs read splines and arcs of DXF badly. The origin is the bottom left corner of the
     outer cut's box.
     """
-    document = ezdxf.new("R2010", setup=False, units=units.MM)
+    document = new("R2010", setup=False, units=units.MM)
     space = document.modelspace()
     for role, path in cut_line.paths:
         layer = spot_of(role, cut_line, spec)

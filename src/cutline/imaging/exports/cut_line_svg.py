@@ -24,8 +24,10 @@ def cut_line_svg(cut_line: CutLine, spec: ResolvedSpec) -> bytes:
     stroke = number(spec.preset.stroke_pt * _MM_PER_PT)
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}mm" height="{height}mm"'
-        f' viewBox="0 0 {width} {height}" fill="none" stroke-width="{stroke}" stroke-linejoin="round">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}mm" height="{height}mm"'
+            f' viewBox="0 0 {width} {height}" fill="none" stroke-width="{stroke}" stroke-linejoin="round">'
+        ),
     ]
     for role in CutRole:
         paths = [path for kind, path in cut_line.paths if kind is role]

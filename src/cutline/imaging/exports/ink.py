@@ -1,4 +1,7 @@
-"""What is printed where: the areas of border, bleed and white ink, and the art's edge colours carried into the bleed."""
+"""Step: what is printed where besides the art.
+
+The areas of border, bleed and white ink, and the art's edge colours carried into the bleed.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,23 @@ _SIMPLIFY_MM: Final = 0.004
 
 
 @dataclass(frozen=True)
+class Ink:
+    """Where ink goes besides the art, mm in the trim frame.
+
+    Attributes:
+        bleed: Everything within bleed_mm of the finished sticker; nothing is printed outside it.
+        border_rgb: Colour of border and bleed; None where they stay paper or have none.
+        edges: The art's own edge colours for the bleed of a sticker without border.
+        white: Where white ink goes; None without white ink.
+    """
+
+    bleed: MultiPolygon
+    border_rgb: tuple[int, int, int] | None
+    edges: EdgeColors | None
+    white: MultiPolygon | None
+
+
+@dataclass(frozen=True)
 class EdgeColors:
     """The art's edge colours carried outwards: pixels, where they lie, and the area they are shown in."""
 
@@ -38,7 +58,18 @@ class EdgeColors:
     area: MultiPolygon
 
 
-def bleed_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
+def lay_ink(cutout: Cutout, cut_line: CutLine, spec: ResolvedSpec) -> Ink:
+    """Works out the areas; files and preview show the same."""
+    bleed = _bleed_area(cut_line, spec)
+    return Ink(
+        bleed=bleed,
+        border_rgb=_border_rgb(spec),
+        edges=_edge_colors(cutout, cut_line, bleed) if spec.border_mm <= 0 else None,
+        white=_white_area(cut_line, spec) if spec.white_ink else None,
+    )
+
+
+def _bleed_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
     """Everything within bleed_mm of the finished sticker, also into its inner cuts."""
     grown = offset(cut_line.outer_face, spec.bleed_mm)
     holes = [Polygon(ring) for part in cut_line.face.geoms for ring in part.interiors]
@@ -47,7 +78,7 @@ def bleed_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
     return polygons_of(area.simplify(_SIMPLIFY_MM))
 
 
-def border_rgb(spec: ResolvedSpec) -> tuple[int, int, int] | None:
+def _border_rgb(spec: ResolvedSpec) -> tuple[int, int, int] | None:
     """Colour to print around the art; None where it stays paper or has none."""
     if spec.border_mm <= 0 or spec.border_color in (NO_COLOR, PAPER_WHITE):
         return None
@@ -55,7 +86,7 @@ def border_rgb(spec: ResolvedSpec) -> tuple[int, int, int] | None:
     return red, green, blue
 
 
-def white_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
+def _white_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
     """Where white ink goes: the face, or only the art where the border is no colour, a little smaller."""
     covered: BaseGeometry = cut_line.face
     if spec.border_color == NO_COLOR:
@@ -63,16 +94,11 @@ def white_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
     return polygons_of(offset(covered, -WHITE_CHOKE_MM).simplify(_SIMPLIFY_MM))
 
 
-def edge_colors(cutout: Cutout, cut_line: CutLine, spec: ResolvedSpec) -> EdgeColors | None:
-    """Carries the nearest opaque colour of the art into the bleed; None where a border does that work.
-
-    Holes of the art that are not cut out stay unprinted.
-    """
-    if spec.border_mm > 0:
-        return None
+def _edge_colors(cutout: Cutout, cut_line: CutLine, bleed: MultiPolygon) -> EdgeColors | None:
+    """Carries the nearest opaque colour of the art into the bleed; holes that are not cut out stay unprinted."""
     kept_holes = [Polygon(ring) for part in cut_line.art.geoms for ring in part.interiors]
     covered = offset(cut_line.art, -EDGE_OVERLAP_MM)
-    area = bleed_area(cut_line, spec).difference(shapely.union_all([covered, *_uncut(kept_holes, cut_line)]))
+    area = polygons_of(bleed.difference(shapely.union_all([covered, *_uncut(kept_holes, cut_line)])))
     if area.is_empty:
         return None
     rgb, box = _carried(cutout, cut_line, area.bounds)
@@ -97,10 +123,10 @@ def _carried(
     right, bottom = int(np.ceil((bounds[2] - x_mm) / pitch_mm)), int(np.ceil((bounds[3] - y_mm) / pitch_mm))
     height, width = sample.shape[:2]
     pads = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
-    grid = cv2.copyMakeBorder(sample, *pads, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+    grid = np.asarray(cv2.copyMakeBorder(sample, *pads, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0)), np.uint8)
     solid = (grid[..., 3] >= min(_OPAQUE, int(grid[..., 3].max()))).astype(np.uint8)
     # One pixel in from the edge: the outermost ones still carry some of what was behind the art.
-    inner = cv2.erode(solid, np.ones((3, 3), np.uint8))
+    inner = np.asarray(cv2.erode(solid, np.ones((3, 3), np.uint8)), np.uint8)
     solid = inner if inner.any() else solid
     _, labels = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
     colors = np.zeros((int(labels.max()) + 1, 3), np.uint8)

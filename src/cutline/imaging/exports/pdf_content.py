@@ -9,7 +9,7 @@ from typing import Final
 from shapely import MultiPolygon
 
 from cutline.domain.outputs import BoxMm
-from cutline.imaging.cut_line.bezier import BezierPath, type_points
+from cutline.imaging.cut_line.bezier import BezierPath
 
 PT_PER_MM: Final = 72 / 25.4
 
@@ -37,10 +37,8 @@ class PageFrame:
 
     def polygons(self, shape: MultiPolygon) -> str:
         """Operators that build the rings of polygons; to be filled or clipped by the even-odd rule."""
-        rings: list[type_points] = []
-        for part in shape.geoms:
-            rings += [list(ring.coords)[:-1] for ring in (part.exterior, *part.interiors)]
-        return "\n".join(self._ring(ring) for ring in rings)
+        rings = (ring for part in shape.geoms for ring in (part.exterior, *part.interiors))
+        return "\n".join(self._ring(list(ring.coords)[:-1]) for ring in rings)
 
     def _ring(self, points: Iterable[tuple[float, ...]]) -> str:
         first, *rest = (self.point(point[0], point[1]) for point in points)
@@ -55,7 +53,7 @@ class PageFrame:
 
 def in_layer(name: str, *operators: str) -> str:
     """The operators as content of a layer, their graphics state kept to themselves."""
-    return "\n".join([f"/OC /{name} BDC", "q", *operators, "Q", "EMC"])
+    return "\n".join([f"/OC /{name} BDC", "q", *filter(None, operators), "Q", "EMC"])
 
 
 def clipped(path: str) -> str:

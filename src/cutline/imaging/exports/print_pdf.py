@@ -9,11 +9,12 @@ from typing import Final
 import cv2
 import numpy as np
 from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, String
+from shapely import MultiPolygon
 
 from cutline.domain.outputs import BoxMm, CutRole
 from cutline.domain.sticker_spec import ResolvedSpec
 from cutline.imaging.cut_line.model import CutLine
-from cutline.imaging.exports.ink import bleed_area, border_rgb, edge_colors, white_area
+from cutline.imaging.exports.ink import Ink
 from cutline.imaging.exports.pdf_content import PT_PER_MM, PageFrame, clipped, in_layer
 from cutline.imaging.exports.pdf_objects import (
     icc_srgb,
@@ -50,7 +51,7 @@ class _Page:
         self.operators.append(in_layer(name, *operators))
 
 
-def print_pdf(cutout: Cutout, cut_line: CutLine, spec: ResolvedSpec) -> bytes:
+def print_pdf(cutout: Cutout, cut_line: CutLine, ink: Ink, spec: ResolvedSpec) -> bytes:
     """One page: MediaBox = BleedBox = TrimBox grown by the bleed, TrimBox = the outer cut's box.
 
     Layers from below: white ink, border and bleed, artwork, and one per cut spot, the last ones marked as processing
@@ -59,47 +60,45 @@ def print_pdf(cutout: Cutout, cut_line: CutLine, spec: ResolvedSpec) -> bytes:
     pdf = Pdf.new()
     page = _Page(pdf, PageFrame(cut_line.trim_box.height_mm, spec.bleed_mm), {}, {}, {}, {}, [])
     space = pdf.make_indirect(icc_srgb(pdf))
-    if spec.white_ink:
-        _add_white(page, cut_line, spec)
-    _add_bleed(page, cutout, cut_line, spec, space)
-    _add_art(page, cutout, cut_line, spec, space)
+    if ink.white is not None:
+        _add_white(page, ink.white, spec)
+    _add_bleed(page, ink, space)
+    _add_art(page, cutout, cut_line, ink, space)
     _add_cuts(page, cut_line, spec)
     return _saved(page, cut_line, spec, space)
 
 
-def _add_white(page: _Page, cut_line: CutLine, spec: ResolvedSpec) -> None:
+def _add_white(page: _Page, area: MultiPolygon, spec: ResolvedSpec) -> None:
     page.spots["CsWhite"] = separation(page.pdf, spec.preset.white_spot, _SCREEN_CMYK["white"])
-    area = page.frame.polygons(white_area(cut_line, spec))
     group = layer(page.pdf, spec.preset.white_spot, group="White")
-    page.add("LWhite", group, "/CsWhite cs 1 scn", area, "f*")
     # What is printed on white ink must not knock it out.
-    page.states["GsOverWhite"] = overprint_state(page.pdf, on=True)
+    page.states["GsArt"] = overprint_state(page.pdf, on=True)
+    page.add("LWhite", group, "/GsArt gs /CsWhite cs 1 scn", page.frame.polygons(area), "f*")
 
 
-def _add_bleed(page: _Page, cutout: Cutout, cut_line: CutLine, spec: ResolvedSpec, space: Object) -> None:
-    over_white = ["/GsOverWhite gs"] if spec.white_ink else []
-    color = border_rgb(spec)
-    edges = edge_colors(cutout, cut_line, spec)
-    if color is not None:
-        fill = " ".join(f"{channel / 255:.5g}" for channel in color)
-        shape = page.frame.polygons(bleed_area(cut_line, spec))
+def _add_bleed(page: _Page, ink: Ink, space: Object) -> None:
+    if ink.border_rgb is not None:
+        fill = " ".join(f"{channel / 255:.5g}" for channel in ink.border_rgb)
         group = layer(page.pdf, "Border and bleed")
-        page.add("LBleed", group, *over_white, f"/CsRgb cs {fill} scn", shape, "f*")
-    elif edges is not None:
-        page.images["ImEdges"] = rgb_image(page.pdf, edges.rgb, space)
-        clip = clipped(page.frame.polygons(edges.area))
-        page.add("LBleed", layer(page.pdf, "Bleed"), *over_white, clip, page.frame.image("ImEdges", edges.box))
+        page.add("LBleed", group, _art_state(page), f"/CsRgb cs {fill} scn", page.frame.polygons(ink.bleed), "f*")
+    elif ink.edges is not None:
+        page.images["ImEdges"] = rgb_image(page.pdf, ink.edges.rgb, space)
+        clip = clipped(page.frame.polygons(ink.edges.area))
+        picture = page.frame.image("ImEdges", ink.edges.box)
+        page.add("LBleed", layer(page.pdf, "Bleed"), _art_state(page), clip, picture)
 
 
-def _add_art(page: _Page, cutout: Cutout, cut_line: CutLine, spec: ResolvedSpec, space: Object) -> None:
-    area = bleed_area(cut_line, spec)
-    left, top, right, bottom = _printed_px(cutout, cut_line, area.bounds)
+def _add_art(page: _Page, cutout: Cutout, cut_line: CutLine, ink: Ink, space: Object) -> None:
+    left, top, right, bottom = _printed_px(cutout, cut_line, ink.bleed.bounds)
     page.images["ImArt"] = rgba_image(page.pdf, cutout.rgba[top:bottom, left:right], space)
     scale, (x_mm, y_mm) = cut_line.mm_per_px, cut_line.canvas_origin_mm
     box = BoxMm(x_mm + left * scale, y_mm + top * scale, (right - left) * scale, (bottom - top) * scale)
-    over_white = ["/GsOverWhite gs"] if spec.white_ink else []
-    clip = clipped(page.frame.polygons(area))
-    page.add("LArt", layer(page.pdf, "Artwork"), *over_white, clip, page.frame.image("ImArt", box))
+    clip = clipped(page.frame.polygons(ink.bleed))
+    page.add("LArt", layer(page.pdf, "Artwork"), _art_state(page), clip, page.frame.image("ImArt", box))
+
+
+def _art_state(page: _Page) -> str:
+    return "/GsArt gs" if "GsArt" in page.states else ""
 
 
 def _printed_px(

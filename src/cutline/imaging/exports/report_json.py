@@ -7,8 +7,18 @@ from dataclasses import asdict, fields
 from enum import StrEnum
 from typing import Final
 
-from cutline.domain.outputs import BoxMm, CutPath, CutRole, Finding, FindingLevel, Geometry, PrintVerdict, SizeSource
-from cutline.domain.outputs import CutoutMethod, OutputFormat
+from cutline.domain.outputs import (
+    BoxMm,
+    CutoutMethod,
+    CutPath,
+    CutRole,
+    Finding,
+    FindingLevel,
+    Geometry,
+    OutputFormat,
+    PrintVerdict,
+    SizeSource,
+)
 from cutline.domain.sticker_spec import CutType, IslandPolicy, LinerShape, ResolvedSpec
 
 _PREFIXES: Final[dict[type[StrEnum], str]] = {

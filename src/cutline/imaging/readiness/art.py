@@ -91,7 +91,7 @@ def _shadow_reach_mm(sticker: Sticker) -> float:
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 3)
     visible = (coarse >= SHADOW_FAINTEST) & (outside > 0)
     reach_px = float(distance[visible].max()) if visible.any() else 0.0
-    return max(0.0, reach_px - 1) * every * sticker.cut_line.mm_per_px
+    return float(max(0.0, reach_px - 1) * every * sticker.cut_line.mm_per_px)
 
 
 def transparency_inside(sticker: Sticker) -> Finding:

@@ -30,8 +30,7 @@ def islands(sticker: Sticker) -> Finding:
         fix = "Look at the bridges in the preview; move the pieces closer together to avoid them."
         return warned(code, message, fix, **measures, place=box_mm(worst[0].box))
     if cut_line.joins:
-        joined = passed(code, "The pieces of art were close enough to grow together.", **measures)
-        return joined
+        return passed(code, "The pieces of art were close enough to grow together.", **measures)
     return passed(code, "The sticker is one piece.", **measures)
 
 
