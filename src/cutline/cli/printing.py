@@ -26,9 +26,22 @@ class OutputStyle(StrEnum):
     JSON = "json"
 
 
+# Where there is no terminal there is no edge to cut a line at.
+UNBOUNDED_COLUMNS = 1_000
+
+
 def console() -> Console:
     """Standard output; made when it is used, so that a redirected stream is seen."""
-    return Console(highlight=False, soft_wrap=True)
+    shown = Console(highlight=False, soft_wrap=True)
+    return shown if shown.is_terminal else Console(highlight=False, soft_wrap=True, width=UNBOUNDED_COLUMNS)
+
+
+def listing(*headings: str) -> Table:
+    """A table without lines; an id is never cut short, for it is there to be copied."""
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, no_wrap=True, min_width=36 if heading == "DESIGN" else None)
+    return table
 
 
 def error_console() -> Console:
@@ -65,9 +78,7 @@ def verdict(design: design_pb2.Design) -> Text:
 
 def design_table(designs: Iterable[design_pb2.Design]) -> Table:
     """Designs, one a row."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("ID", "STATE", "PRINT", "TITLE", "REFERENCE", "ACCEPTED"):
-        table.add_column(heading, no_wrap=True)
+    table = listing("DESIGN", "STATE", "PRINT", "TITLE", "REFERENCE", "ACCEPTED")
     for design in designs:
         accepted = design.create_time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from cutline.cli.failures import ExitCode, exit_code, explain, run
-from cutline.cli.printing import OutputStyle, as_dict, complain, console, print_json, styled_state, verdict
+from cutline.cli.printing import OutputStyle, as_dict, complain, console, listing, print_json, styled_state, verdict
 from cutline.cli.progress import DesignProgress
 from cutline.cli.spec_options import with_spec
-from cutline.client import AsyncClient, ClientError, Design, DesignFailedError, WaitTimeoutError
+from cutline.client import ArtworkFileError, AsyncClient, ClientError, Design, DesignFailedError, WaitTimeoutError
 from cutline.domain.sticker_spec import StickerSpec
 from cutline.v1 import job_pb2
 
@@ -87,7 +86,8 @@ def submit(
     _print(submitted, output)
     for one in submitted:
         if one.error is not None:
-            complain(f"{one.path}: {explain(one.error)}")
+            named = "" if isinstance(one.error, ArtworkFileError) else f"{one.path}: "
+            complain(f"{named}{explain(one.error)}")
     if code := max((exit_code(one.error) for one in submitted if one.error is not None), default=ExitCode.OK):
         raise typer.Exit(code)
 
@@ -169,17 +169,15 @@ def _print(submitted: list[Submitted], output: OutputStyle) -> None:
     if output is OutputStyle.JSON:
         print_json([_facts(one) for one in submitted])
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("FILE", "DESIGN", "STATE", "PRINT", "FILES"):
-        table.add_column(heading, no_wrap=True)
+    table = listing("DESIGN", "STATE", "PRINT", "FILE", "FILES")
     for one in submitted:
         if one.design is not None:
             note = " (already under way)" if one.design.deduplicated else ""
             table.add_row(
-                Text(str(one.path)),
                 one.design.id,
                 styled_state(one.design.message).append(note),
                 verdict(one.design.message),
+                Text(str(one.path)),
                 Text(str(one.folder or "-")),
             )
     if table.row_count:

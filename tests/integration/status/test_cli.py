@@ -24,7 +24,7 @@ class Shown:
 async def cutline(stand: Stand, tenant: str, *arguments: str) -> Shown:
     """Runs the command in a process of its own."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("CUTLINE_")}
-    env |= {"CUTLINE_TARGET": stand.target, "CUTLINE_API_KEY": stand.keys[tenant], "COLUMNS": "200"}
+    env |= {"CUTLINE_TARGET": stand.target, "CUTLINE_API_KEY": stand.keys[tenant]}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "cutline.cli", *arguments),
@@ -92,8 +92,8 @@ async def test_get_and_list_print_tables_for_people(stand: Stand, tenant: str) -
     await stand.start_imaging(design_id)
     await stand.finish(design_id)
     shown = await cutline(stand, tenant, "list", "--limit", "1")
-    assert "[bold]Fox[/bold]" in shown.out
-    assert "READY" in shown.out
+    for part in (str(design_id), "[bold]Fox[/bold]", "READY"):
+        assert part in shown.out
     shown = await cutline(stand, tenant, "get", str(design_id))
     for part in ("60.00 x 40.00 mm", "RESOLUTION", "Enlarge.", "PRINT_PDF", "mockup laptop"):
         assert part in shown.out

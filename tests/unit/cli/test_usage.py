@@ -93,7 +93,7 @@ def test_an_unreachable_service_is_exit_code_3() -> None:
 
 def test_the_doctor_names_what_is_unreachable_and_the_mend() -> None:
     """With a wrong address the doctor says which service is away, what to do, and ends with 3."""
-    env = {"CUTLINE_TARGET": "127.0.0.1:1", "CUTLINE_API_KEY": "k", "COLUMNS": "250"}
+    env = {"CUTLINE_TARGET": "127.0.0.1:1", "CUTLINE_API_KEY": "k"}
     shown = CliRunner().invoke(app, ["doctor"], env=env)
     assert shown.exit_code == 3
     assert re.search(r"service ingest\s+away\s+127\.0\.0\.1:1", shown.stdout)
@@ -103,7 +103,7 @@ def test_the_doctor_names_what_is_unreachable_and_the_mend() -> None:
 
 def test_the_doctor_without_an_address_says_how_to_name_one() -> None:
     """Nothing configured is a fault with a mend, and ends with 2."""
-    shown = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "250"})
+    shown = CliRunner().invoke(app, ["doctor"], env={})
     assert shown.exit_code == 2
     assert "make up" in shown.stdout
 
