@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cutline.blobs.store import S3BlobStore
-
 from cutline.messaging.connection import Broker
 from cutline.messaging.publisher import Publisher
 from cutline.messaging.topology import Topology
@@ -43,7 +42,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         pool_min=settings.postgres.pool_min,
         pool_max=settings.postgres.pool_max,
     )
-    blobs = S3BlobStore(settings.s3)
+    blobs = S3BlobStore(settings.s3, telemetry=telemetry)
     topology = Topology(namespace=settings.nats_namespace, global_cap=settings.backlog.global_cap)
     broker = Broker(settings.nats.url, name="ingest", on_fatal=runtime.fatal)
     publisher = Publisher(broker, metrics=metrics)

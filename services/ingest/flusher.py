@@ -33,6 +33,7 @@ log = get_logger(__name__)
 
 MAX_BATCH: Final = 512
 ACK_WAIT_S: Final = 0.1
+PACE_S: Final = 0.002
 IDLE_CLEANUP_S: Final = 0.25
 MAX_ROUNDS: Final = 20
 URGENCY: Final = {lane: rank for rank, lane in enumerate(LANES_BY_URGENCY)}
@@ -103,6 +104,8 @@ class Flusher:
         self._queue: list[_Pending] = []
         self._wake = asyncio.Event()
         self._published: list[UUID] = []
+        self._last_flush_s = 0.0
+        self._crowded = False
         self._publishing: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -139,9 +142,18 @@ class Flusher:
         while True:
             if not self._queue:
                 await self._idle()
+            await self._pace()
             batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
             if batch:
                 await self._flush(batch)
+
+    async def _pace(self) -> None:
+        """Keeps commits apart while submits come in company, for bigger batches cost less; a lone one never waits."""
+        loop = asyncio.get_running_loop()
+        if self._crowded:
+            await asyncio.sleep(self._last_flush_s + PACE_S - loop.time())
+        self._crowded = len(self._queue) > 1
+        self._last_flush_s = loop.time()
 
     async def _idle(self) -> None:
         """Waits for a submit; meanwhile removes outbox rows that no later commit took along."""
@@ -299,12 +311,14 @@ class Flusher:
                 pending.answer(Accepted(design_id, accepted[design_id]))
         if any(pending.row.held for pending in new):
             self._on_waiting()
-        for pending in new:
-            tenant, design_id = pending.row.call.tenant, pending.row.design_id
-            await self._publisher.ring(
-                self._topology.design_subject(tenant, design_id),
-                design_ring(design_id=design_id, tenant=tenant, revision=1, state=DesignState.QUEUED),
-            )
+        await self._publisher.ring_all([self._ring(pending.row) for pending in new])
+
+    def _ring(self, row: Submission) -> tuple[str, bytes]:
+        tenant, design_id = row.call.tenant, row.design_id
+        return (
+            self._topology.design_subject(tenant, design_id),
+            design_ring(design_id=design_id, tenant=tenant, revision=1, state=DesignState.QUEUED),
+        )
 
     async def _send(self, released: list[_Pending]) -> None:
         messages = [

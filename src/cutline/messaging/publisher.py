@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +29,19 @@ log = get_logger(__name__)
 
 SEND_ERRORS: Final = (nats.errors.Error, OSError)
 
+PROBE_INTERVAL_S: Final = 1.0
+
+STORED: Final = "stored"
+DUPLICATE: Final = "duplicate"
+FAILED: Final = "failed"
+TIMEOUT: Final = "timeout"
+HELD: Final = frozenset({STORED, DUPLICATE})
+"""Outcomes after which the broker has the message."""
+
+
+_RING_SENT: Final = {Attribute.OUTCOME.value: "sent"}
+_RING_LOST: Final = {Attribute.OUTCOME.value: "lost"}
+
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
@@ -42,15 +56,17 @@ class OutgoingMessage:
 class _Batch:
     """Messages whose acks are awaited together."""
 
-    __slots__ = ("acked", "done", "open_count")
+    __slots__ = ("acked", "done", "open_count", "outcomes")
 
     def __init__(self, size: int) -> None:
         self.acked = [False] * size
         self.open_count = size
+        self.outcomes: Counter[str] = Counter()
         self.done = asyncio.get_running_loop().create_future()
 
-    def settle(self, index: int, *, acked: bool) -> None:
-        self.acked[index] = acked
+    def settle(self, index: int, outcome: str) -> None:
+        self.acked[index] = outcome in HELD
+        self.outcomes[outcome] += 1
         self.open_count -= 1
         if self.open_count == 0 and not self.done.done():
             self.done.set_result(None)
@@ -66,6 +82,7 @@ class Publisher:
         self._counter = 0
         self._inbox = ""
         self._answering = True
+        self._probe_s = 0.0
 
     @property
     def answering(self) -> bool:
@@ -100,7 +117,7 @@ class Publisher:
         if not messages:
             return []
         if not self._inbox or not self._broker.connected:
-            self._count("failed", len(messages))
+            self._count({FAILED: len(messages)})
             return [False] * len(messages)
         start = time.perf_counter()
         batch = _Batch(len(messages))
@@ -110,30 +127,41 @@ class Publisher:
                 await batch.done
         except TimeoutError:
             self._answering = False
-            self._count("timeout", batch.open_count)
+            batch.outcomes[TIMEOUT] = batch.open_count
             log.warning("publish.timeout", unanswered=batch.open_count, timeout_s=timeout_s)
         finally:
             for token in tokens:
                 self._waiting.pop(token, None)
         self._metrics.publish_duration_s.record(time.perf_counter() - start)
+        self._count(batch.outcomes)
         return batch.acked
 
     async def probe(self, message: OutgoingMessage) -> None:
-        """Sends one message without waiting; its ack makes `answering` true again."""
-        if self._inbox and self._broker.connected:
+        """Sends one message without waiting, once a second at most; its ack makes `answering` true again."""
+        now_s = time.monotonic()
+        if self._inbox and self._broker.connected and now_s - self._probe_s >= PROBE_INTERVAL_S:
+            self._probe_s = now_s
             await self._send_one(message, f"{self._inbox}.probe")
 
     async def ring(self, subject: str, payload: bytes) -> None:
         """Sends a core message that may be lost; dropped while there is no connection, for it would come too late."""
-        if not self._broker.connected:
-            self._metrics.rings.add(1, {Attribute.OUTCOME: "lost"})
-            return
-        try:
-            await self._broker.client.publish(subject, payload)
-        except SEND_ERRORS:
-            self._metrics.rings.add(1, {Attribute.OUTCOME: "lost"})
-        else:
-            self._metrics.rings.add(1, {Attribute.OUTCOME: "sent"})
+        await self.ring_all([(subject, payload)])
+
+    async def ring_all(self, rings: Sequence[tuple[str, bytes]]) -> None:
+        """Sends many core messages, each a subject and a payload; see `ring`."""
+        sent = 0
+        client = self._broker.client
+        if self._broker.connected:
+            try:
+                for subject, payload in rings:
+                    await client.publish(subject, payload)
+                    sent += 1
+            except SEND_ERRORS as error:
+                log.warning("ring.lost", error=type(error).__name__)
+        if sent:
+            self._metrics.rings.add(sent, _RING_SENT)
+        if sent < len(rings):
+            self._metrics.rings.add(len(rings) - sent, _RING_LOST)
 
     async def _send(self, messages: Sequence[OutgoingMessage], batch: _Batch) -> list[str]:
         tokens = []
@@ -145,8 +173,7 @@ class Publisher:
                 tokens.append(token)
             else:
                 del self._waiting[token]
-                batch.settle(index, acked=False)
-                self._count("failed", 1)
+                batch.settle(index, FAILED)
         return tokens
 
     async def _send_one(self, message: OutgoingMessage, reply: str) -> bool:
@@ -161,29 +188,31 @@ class Publisher:
         return True
 
     async def _heard(self, message: Msg) -> None:
-        outcome = _outcome(message)
-        if outcome is not None:
+        outcome = _outcome(message.data)
+        if outcome in HELD:
             self._answering = True
         waiting = self._waiting.pop(message.subject.rpartition(".")[2], None)
-        if waiting is None:
-            return  # too late, or a probe
-        batch, index = waiting
-        self._count(outcome or "failed", 1)
-        batch.settle(index, acked=outcome is not None)
+        if waiting is not None:  # else too late, or a probe
+            batch, index = waiting
+            batch.settle(index, outcome)
 
-    def _count(self, outcome: str, number: int) -> None:
-        self._metrics.publishes.add(number, {Attribute.OUTCOME: outcome})
+    def _count(self, outcomes: Mapping[str, int]) -> None:
+        for outcome, number in outcomes.items():
+            self._metrics.publishes.add(number, {Attribute.OUTCOME.value: outcome})
 
 
-def _outcome(message: Msg) -> str | None:
-    """`stored` or `duplicate` from a PubAck; None where the broker refused, or no stream listens (an election)."""
-    if not message.data:
-        return None
+def _outcome(data: bytes) -> str:
+    """What a PubAck says; an empty one means that no stream listens, as during an election."""
+    if not data:
+        return FAILED
+    # Most acks are plain; telling them apart from the rest by their bytes saves parsing each.
+    if b'"error"' not in data and b'"duplicate"' not in data:
+        return STORED if b'"seq"' in data else FAILED
     try:
-        ack: dict[str, Any] = json.loads(message.data)
+        ack: dict[str, Any] = json.loads(data)
     except ValueError:
-        return None
+        return FAILED
     if "error" in ack:
         log.warning("publish.refused", description=str(ack["error"].get("description", ""))[:200])
-        return None
-    return "duplicate" if ack.get("duplicate") else "stored"
+        return FAILED
+    return DUPLICATE if ack.get("duplicate") else STORED

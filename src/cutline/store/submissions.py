@@ -97,10 +97,13 @@ WITH input AS (
         waits, not_before_time, traceparent, subject, ticket
     )
 ), fresh AS (
-    SELECT * FROM input
-    WHERE request_id IS NULL OR NOT EXISTS (
-        SELECT 1 FROM requests WHERE requests.tenant = input.tenant AND requests.request_id = input.request_id
-    )
+    -- LATERAL with LIMIT looks each id up by the index; NOT EXISTS may be planned as a hash over the whole table.
+    SELECT input.* FROM input
+    LEFT JOIN LATERAL (
+        SELECT true AS answered FROM requests
+        WHERE requests.tenant = input.tenant AND requests.request_id = input.request_id LIMIT 1
+    ) earlier ON true
+    WHERE earlier.answered IS NULL
 ), accepted AS (
     -- In the order of the keys, so that two replicas with the same keys wait for each other in one direction only.
     INSERT INTO generations (design_id, generation, dedup_key, spec, resolved_spec)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cutline.messaging.apply import apply_topology
+from cutline.domain.states import Lane, Stage
+from cutline.messaging.apply import TopologyDrift, apply_topology, verify_topology
 from cutline.messaging.publisher import OutgoingMessage
 from cutline.messaging.topology import HEADER_MSG_ID, HEADER_TRACEPARENT, job_msg_id
 from cutline.runtime.lifecycle import Lifecycle
@@ -131,3 +133,53 @@ async def test_abandoned_work_is_published_again(bench: Bench, make: Make, tenan
     stored = await bench.database.fetchrow("SELECT state, publication, attempt FROM jobs")
     assert stored is not None
     assert tuple(stored) == ("QUEUED", 2, 1)
+
+
+async def test_a_silent_broker_is_asked_by_one_message_only(bench: Bench, make: Make, tenant: str) -> None:
+    """After a timeout submits are answered at once and left to the relay; the first ack ends that."""
+    await bench.broker.client.subscribe("deaf")
+    silent = [OutgoingMessage("deaf", "a:1", b"x")]
+
+    assert await bench.publisher.publish(silent, timeout_s=0.01) == [False]
+    assert not bench.publisher.answering
+
+    rows = [make(tenant, reference=str(number)) for number in range(3)]
+    await asyncio.gather(*(bench.submit(row) for row in rows))
+    assert await bench.database.fetchval("SELECT count(*) FROM outbox") == 3
+
+    assert await bench.relay.relay_once() == 3
+    assert bench.publisher.answering
+    assert len(await bench.tickets()) == 3
+
+
+async def test_drift_that_makes_services_wrong_is_told_from_tunables(bench: Bench) -> None:
+    """A missing consumer is an error, another bound of running work a warning, a pause neither."""
+    jetstream, topology = bench.broker.jetstream, bench.topology
+    assert await verify_topology(jetstream, topology) == TopologyDrift((), ())
+
+    await jetstream.pause_consumer(topology.jobs_stream, "imaging-express", "2099-01-01T00:00:00Z")
+    await jetstream.delete_consumer(topology.jobs_stream, "mockup-bulk")
+    drift = await verify_topology(jetstream, replace(topology, max_ack_pending={Stage.IMAGING: 7, Stage.MOCKUP: 256}))
+
+    assert drift.errors == ("the consumer mockup-bulk of JOBS is missing",)
+    assert len(drift.warnings) == len(Lane)
+
+    await apply_topology(jetstream, topology)
+    assert await verify_topology(jetstream, topology) == TopologyDrift((), ())
+    assert (await jetstream.consumer_info(topology.jobs_stream, "imaging-express")).paused
+
+
+async def test_every_subject_that_can_be_published_has_one_consumer(bench: Bench) -> None:
+    """A ticket that matches no consumer would lie in the stream unseen."""
+    jetstream, topology = bench.broker.jetstream, bench.topology
+    for stage in Stage:
+        for lane in Lane:
+            subject = topology.job_subject(stage, lane, "acme")
+            await bench.publisher.publish([OutgoingMessage(subject, subject, b"x")], timeout_s=5)
+
+    pending = {
+        consumer.name: (await jetstream.consumer_info(consumer.stream, consumer.name)).num_pending
+        for consumer in topology.consumers()
+    }
+    assert set(pending.values()) == {1}
+    assert len(pending) == len(Stage) * len(Lane)
