@@ -180,6 +180,7 @@ def main() -> int:
     topology = Topology(
         namespace=env.text("CUTLINE_NATS_NAMESPACE", ""),
         replicas=env.integer("CUTLINE_NATS_REPLICAS", 1, low=1, high=5),
+        ack_wait_s=env.duration_s("CUTLINE_ACK_WAIT", 30.0, low=1, high=600),
     )
     try:
         env.finish()

@@ -28,7 +28,6 @@ SlotFunction = Callable[..., tuple[Any, Sequence[bytes]]]
 CANCEL_GRACE_S: Final = 2.0
 _WARM_UP_S: Final = 120.0
 _RESPAWN_PAUSE_S: Final = 1.0
-_STREAM_LIMIT_BYTES: Final = 4 * 1024 * 1024
 _SOCKET_BUFFER_BYTES: Final = 1024 * 1024
 
 
@@ -104,12 +103,9 @@ class SlotWatch:
 class _Child:
     """One process and the parent's end of its socket."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], end: frames.LoopEnd) -> None:
         self._process = process
-        self._reader = reader
-        self._writer = writer
+        self._end = end
         self.pid = process.pid
         self.jobs = 0
 
@@ -131,13 +127,12 @@ class _Child:
                 stdin=subprocess.DEVNULL,
                 env=plan.environment(),
             )
-        reader, writer = await asyncio.open_connection(sock=ours, limit=_STREAM_LIMIT_BYTES)
-        child = cls(process, reader, writer)
+        child = cls(process, frames.LoopEnd(ours))
         try:
             async with asyncio.timeout(_WARM_UP_S):
                 await child._warm_up(plan)
         except BaseException:
-            await child.kill()
+            await child.end()
             raise
         return child
 
@@ -151,9 +146,8 @@ class _Child:
 
     async def send(self, head: tuple[Any, ...], buffers: Sequence[bytes] = ()) -> None:
         """Sends a frame; a child that is gone shows when the answer is read."""
-        with suppress(ConnectionError):
-            self._writer.writelines(frames.encode(head, buffers))
-            await self._writer.drain()
+        with suppress(frames.ClosedError):
+            await self._end.send(head, buffers)
 
     async def receive(self) -> tuple[tuple[Any, ...], list[bytes]]:
         """The next frame.
@@ -162,23 +156,25 @@ class _Child:
             SlotCrashedError: The process is gone.
         """
         try:
-            return await frames.read(self._reader)
+            return await self._end.receive()
         except frames.ClosedError:
             await self.kill()
             raise SlotCrashedError(self._process.returncode) from None
 
     async def kill(self) -> None:
-        """Ends the process at once and waits for its end."""
+        """Ends the process at once and waits for its end; whoever reads from it sees that."""
         self._process.kill()
-        self._writer.close()
-        with suppress(ConnectionError):
-            await self._writer.wait_closed()
         await asyncio.to_thread(self._process.wait)
+
+    async def end(self) -> None:
+        """Kills the process and closes the socket; nobody may be reading."""
+        await self.kill()
+        self._end.close()
 
     @property
     def alive(self) -> bool:
-        """Whether the process has neither ended nor closed its end."""
-        return self._process.returncode is None and not self._reader.at_eof()
+        """Whether the process has not ended."""
+        return self._process.poll() is None
 
 
 class Slot:
@@ -222,10 +218,10 @@ class Slot:
             self._next = None
             coming.cancel()
             with suppress(asyncio.CancelledError, Exception):
-                await (await coming).kill()
+                await (await coming).end()
         if (child := self._child) is not None:
             self._child = None
-            await child.kill()
+            await child.end()
         if self._retiring is not None:
             await self._retiring
 
@@ -288,7 +284,7 @@ class Slot:
             fresh, old = await asyncio.shield(self._next), self._child
             self._next, self._child = None, fresh
             if old is not None:
-                self._retiring = asyncio.create_task(old.kill())
+                self._retiring = asyncio.create_task(old.end())
         if self._child is None:
             self._child = await _Child.spawn(self._plan)
         child = self._child
@@ -302,7 +298,7 @@ class Slot:
         if self._next is None:
             self._next = asyncio.create_task(self._respawn())
         if child is not None:
-            await child.kill()
+            await child.end()
 
     async def _respawn(self) -> _Child:
         while True:

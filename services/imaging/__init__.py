@@ -1,0 +1,1 @@
+"""The imaging worker: artwork in, cutout, cut line, findings and files out."""

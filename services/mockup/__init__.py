@@ -1,0 +1,1 @@
+"""The mockup worker: a finished sticker in, pictures of it in use out."""
