@@ -46,7 +46,7 @@ class NotConfiguredError(ClientError):
     def __init__(self, missing: Sequence[str]) -> None:
         super().__init__(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set, and there is no running stack's"
-            " .cutline/default/client.env in this folder"
+            " .cutline/1/client.env in this folder"
         )
         self.missing = tuple(missing)
 

@@ -18,7 +18,7 @@ API_KEY: Final = "CUTLINE_API_KEY"
 TLS: Final = "CUTLINE_TLS"
 
 _DATA_FOLDER: Final = ".cutline"
-_DEFAULT_INSTANCE: Final = "default"
+_FIRST_INSTANCE: Final = "1"
 _FILE_NAME: Final = "client.env"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
@@ -44,7 +44,7 @@ class ClientSettings:
         """Settings from the environment, or from what an embedded stack started in this folder wrote.
 
         CUTLINE_TARGET stands for both targets where one address serves both. Without any target in the environment
-        `.cutline/default/client.env` is read, or that of another instance where it is the only one.
+        `.cutline/1/client.env` is read, or that of another instance where it is the only one.
 
         Args:
             environ: Environment variables; None means the process's own.
@@ -75,8 +75,8 @@ class ClientSettings:
 def _embedded(folder: Path) -> dict[str, str]:
     """What the embedded stack of this folder wrote for clients; nothing where none ran."""
     stacks = sorted((folder / _DATA_FOLDER).glob(f"*/{_FILE_NAME}"))
-    default = folder / _DATA_FOLDER / _DEFAULT_INSTANCE / _FILE_NAME
-    path = default if default in stacks else stacks[0] if len(stacks) == 1 else None
+    first = folder / _DATA_FOLDER / _FIRST_INSTANCE / _FILE_NAME
+    path = first if first in stacks else stacks[0] if len(stacks) == 1 else None
     if path is None:
         return {}
     try:

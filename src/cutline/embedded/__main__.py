@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shlex
 import signal
 import sys
 from collections.abc import Coroutine
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from cutline.embedded.instance import Instance
 from cutline.embedded.process import StartError
-from cutline.embedded.running import RunningStack, record
+from cutline.embedded.running import RunningStack, client_environment, record
 from cutline.embedded.stack import EmbeddedStack
 from cutline.embedded.wheels import MissingServerError
 from cutline.store.migrations import MigrationError
@@ -44,14 +43,13 @@ def main() -> int:
 async def _up(data_dir: Path) -> int:
     with Instance.open_first_free(data_dir) as instance, record(instance):
         async with EmbeddedStack(instance, report=_say) as stack:
-            _say(f"ready; data and logs are in {instance.folder}")
-            for name, service in stack.services.items():
-                _say(f"  {name:<8} {service.http_url}/readyz")
-            _say("for the `cutline` command in another shell:")
-            for name, value in stack.client_environment().items():
-                _say(f"  export {name}={shlex.quote(value)}")
-            _say("Ctrl-C or `make down` stops it")
-            await asyncio.Event().wait()  # until a signal cancels us
+            with client_environment(instance, stack.client_environment()) as path:
+                _say(f"ready; data and logs are in {instance.folder}")
+                for name, service in stack.services.items():
+                    _say(f"  {name:<8} {service.http_url}/readyz")
+                _say(f"the `cutline` command finds it from this folder; other shells: set -a; . {path}; set +a")
+                _say("Ctrl-C or `make down` stops it")
+                await asyncio.Event().wait()  # until a signal cancels us
     raise AssertionError
 
 

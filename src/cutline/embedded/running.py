@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import psutil
 from cutline.embedded.instance import Instance, in_use
 
 _FILE = "stack.json"
+_CLIENT_FILE = "client.env"
 _STOP_WITHIN_S = 90.0
 _POLL_S = 0.1
 
@@ -29,6 +31,19 @@ def record(instance: Instance) -> Iterator[None]:
     path.write_text(json.dumps({"process_id": me.pid, "create_time": me.create_time()}), encoding="utf-8")
     try:
         yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def client_environment(instance: Instance, variables: Mapping[str, str]) -> Iterator[Path]:
+    """Leave the variables clients need in a file that the SDK finds and a shell can read; only the owner may."""
+    path = instance.folder / _CLIENT_FILE
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()), encoding="utf-8")
+    try:
+        yield path
     finally:
         path.unlink(missing_ok=True)
 

@@ -41,7 +41,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 def test_a_running_stack_of_the_folder_is_found(tmp_path: Path) -> None:
     """Without targets in the environment the default instance's file is read; a key that is set goes before its."""
     lines = "# made by the stack\nexport CUTLINE_INGEST_TARGET=127.0.0.1:5\nCUTLINE_STATUS_TARGET='127.0.0.1:6'\n"
-    write_env(tmp_path, "default", f"{lines}CUTLINE_API_KEY=from-file\n")
+    write_env(tmp_path, "1", f"{lines}CUTLINE_API_KEY=from-file\n")
     write_env(tmp_path, "second", "CUTLINE_INGEST_TARGET=other:1\n")
     found = ClientSettings.from_env({}, folder=tmp_path)
     assert (found.ingest_target, found.status_target, found.api_key) == ("127.0.0.1:5", "127.0.0.1:6", "from-file")
@@ -50,7 +50,7 @@ def test_a_running_stack_of_the_folder_is_found(tmp_path: Path) -> None:
 
 def test_the_environment_goes_before_a_running_stack(tmp_path: Path) -> None:
     """With a target in the environment the folder is not looked at."""
-    write_env(tmp_path, "default", "CUTLINE_INGEST_TARGET=file:1\nCUTLINE_STATUS_TARGET=file:2\nCUTLINE_API_KEY=f\n")
+    write_env(tmp_path, "1", "CUTLINE_INGEST_TARGET=file:1\nCUTLINE_STATUS_TARGET=file:2\nCUTLINE_API_KEY=f\n")
     assert ClientSettings.from_env(WHOLE, folder=tmp_path).ingest_target == "a:1"
 
 
