@@ -33,7 +33,7 @@ STATUS_DETAILS: Final = "grpc-status-details-bin"
 DEFAULT_RETRY_AFTER_S: Final = 1.0
 # Trailers beyond 8 KiB are refused by clients, and then the caller would learn nothing at all.
 MAX_VIOLATIONS: Final = 16
-MAX_TEXT_CHARACTERS: Final = 300
+MAX_TEXT_CHARACTERS: Final = 200
 
 _CODES: Final[dict[type[CutlineError], grpc.StatusCode]] = {
     InvalidInputError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -139,7 +139,7 @@ def _more(error: CutlineError) -> list[Message]:
             error_details_pb2.BadRequest(
                 field_violations=[
                     error_details_pb2.BadRequest.FieldViolation(
-                        field=violation.field,
+                        field=violation.field[:MAX_TEXT_CHARACTERS],
                         description=violation.description[:MAX_TEXT_CHARACTERS],
                         reason=violation.reason,
                     )

@@ -24,7 +24,7 @@ def traceparent_of(span: trace.Span) -> str:
     context = span.get_span_context()
     if not context.is_valid:
         return ""
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags & 1:02x}"
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 def traceparent_of_current() -> str:
@@ -43,7 +43,7 @@ def remote_span(traceparent: str | None) -> SpanContext | None:
     match = _FORMAT.fullmatch(traceparent) if traceparent else None
     if match is None or (match[1] == "00" and match[5]):
         return None
-    flags = TraceFlags(int(match[4], 16) & TraceFlags.SAMPLED)
+    flags = TraceFlags(int(match[4], 16))
     found = SpanContext(int(match[2], 16), int(match[3], 16), is_remote=True, trace_flags=flags)
     return found if found.is_valid else None
 
