@@ -41,7 +41,7 @@ types: $(VENV)/dev.stamp ## Check the types
 	@$(BIN)/mypy --no-error-summary
 
 arch: $(VENV)/dev.stamp ## Check who may import whom
-	@$(BIN)/lint-imports --no-logo --quiet
+	@$(BIN)/lint-imports --no-logo
 
 proto-check: $(VENV)/dev.stamp ## Check the contract: style, compatibility, generated code
 	@cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against baseline.binpb && ../$(BIN)/python generate.py --check
