@@ -47,6 +47,13 @@ _INSERT = """
 """
 
 
+async def until(fact: Callable[[], Awaitable[Any]], *, within_s: float = 30.0) -> None:
+    """Waits until a fact comes true."""
+    async with asyncio.timeout(within_s):
+        while not await fact():  # noqa: ASYNC110  (another process makes it true)
+            await asyncio.sleep(0.01)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job in the database and the design it works on."""
@@ -159,9 +166,7 @@ class Floor:
 
     async def until(self, fact: Callable[[], Awaitable[Any]], *, within_s: float = 30.0) -> None:
         """Waits until a fact of the database or the broker comes true."""
-        async with asyncio.timeout(within_s):
-            while not await fact():  # noqa: ASYNC110  (another process makes it true)
-                await asyncio.sleep(0.01)
+        await until(fact, within_s=within_s)
 
     async def until_state(self, job: Job, state: str, *, within_s: float = 30.0) -> None:
         """Waits until the job stands so."""
