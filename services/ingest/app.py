@@ -70,13 +70,14 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         flusher=flusher,
         reprocess=Reprocess(database=database, dispatch=dispatch, backlog=backlog),
         dispatch=dispatch,
-        limits=settings.artwork,
         upload_keep_s=duties.upload_keep_s,
         metrics=metrics,
     )
     served = []
     if Role.API in settings.roles:
-        served.append(RpcService(INGEST_SERVICE, add_IngestServiceServicer_to_server, IngestServicer(handler)))
+        served.append(
+            RpcService(INGEST_SERVICE, add_IngestServiceServicer_to_server, IngestServicer(handler, settings.artwork))
+        )
     if Role.ADMIN in settings.roles:
         # Only inherited methods: each answers UNIMPLEMENTED, to callers with the scope admin.
         queue = QueueServiceServicer()  # type: ignore[abstract]  # the stubs call abstract what the guard answers

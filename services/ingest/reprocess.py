@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from cutline.contract.specs import spec_from_json
+from cutline.contract.submits import JobWish, SpecWish, resolve_spec
 from cutline.domain.dedup import reprocess_key
 from cutline.domain.states import DesignState, Stage
 from cutline.store.design_changes import (
@@ -25,7 +26,6 @@ from cutline.store.submissions import Repeat
 from cutline.telemetry.propagation import traceparent_of_current
 from services.ingest.backlog import Backlog
 from services.ingest.dispatch import Dispatch
-from services.ingest.reading import JobWish, SpecWish, resolve_spec
 
 
 @dataclass(frozen=True, slots=True)

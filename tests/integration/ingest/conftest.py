@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from cutline.contract.submits import resolve_spec
 from cutline.domain.dedup import submit_key
 from cutline.domain.states import Lane
 from cutline.domain.sticker_spec import StickerSpec
@@ -26,7 +27,6 @@ from cutline.telemetry.metrics import Metrics
 from services.ingest.backlog import Backlog
 from services.ingest.dispatch import Dispatch
 from services.ingest.flusher import Answer, Flusher
-from services.ingest.reading import resolve_spec
 from services.ingest.relay import Relay
 from services.ingest.release import Release
 from services.ingest.settings import BacklogLimits

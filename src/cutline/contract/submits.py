@@ -1,10 +1,11 @@
-"""Reads requests: every field within its limits, every problem of a request named at once."""
+"""Reads the requests of IngestService: every field within its limits, every problem of a request named at once."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -53,6 +54,35 @@ class SpecWish:
     resolved_spec_json: str
     wire: spec_pb.StickerSpec
     resolved_wire: spec_pb.StickerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitWish:
+    """A design to accept."""
+
+    call: CallIdentity
+    upload_id: str
+    title: str
+    labels: Mapping[str, str]
+    reference: str
+    spec: SpecWish
+    job: JobWish
+
+    @property
+    def labels_json(self) -> str:
+        """The labels as stored."""
+        return _to_json(dict(self.labels)) if self.labels else "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadWish:
+    """Artwork to promise a place for; `sha256` has 32 bytes."""
+
+    call: CallIdentity
+    filename: str
+    media_type: str
+    size_bytes: int
+    sha256: bytes
 
 
 def read_call(tenant: str, method: str, request: Any) -> CallIdentity:
@@ -141,11 +171,11 @@ def _not_before_time(options: job_pb2.JobOptions, now: datetime) -> datetime | N
     return moment if moment > now else None
 
 
-def check_submit(request: pb.SubmitDesignRequest) -> None:
-    """Checks the texts of a submit.
+def read_submit(tenant: str, request: pb.SubmitDesignRequest, *, now: datetime) -> SubmitWish:
+    """A submit as asked for.
 
     Raises:
-        InvalidInputError: A field lies outside its limit; every such field is named.
+        InvalidInputError: A field lies outside its limit; every such text is named.
     """
     found = [
         violation
@@ -156,27 +186,31 @@ def check_submit(request: pb.SubmitDesignRequest) -> None:
         found.extend(_label_violations(request.labels))
     if found:
         raise InvalidInputError.of_fields(*found)
+    return SubmitWish(
+        call=read_call(tenant, "SubmitDesign", request),
+        upload_id=request.upload_id,
+        title=request.title,
+        labels=request.labels,
+        reference=request.reference,
+        spec=read_spec(request.spec),
+        job=read_job(request.job, now=now),
+    )
 
 
-def labels_json(request: pb.SubmitDesignRequest) -> str:
-    """The labels as stored."""
-    return _to_json(dict(request.labels)) if request.labels else "{}"
-
-
-def check_upload(request: pb.CreateUploadRequest, limits: ArtworkLimits) -> None:
-    """Checks a wish to upload.
+def read_upload(tenant: str, request: pb.CreateUploadRequest, limits: ArtworkLimits) -> UploadWish:
+    """A wish to upload.
 
     Raises:
         InvalidInputError: The type is not supported, the length not accepted, or another field outside its limit.
     """
     if request.media_type not in MEDIA_TYPES:
         text = f"{request.media_type[:80]!r} is not one of {', '.join(MEDIA_TYPES)}"
-        raise artwork_refused(Reason.ARTWORK_TYPE_UNSUPPORTED, "media_type", text)
+        raise _artwork_refused(Reason.ARTWORK_TYPE_UNSUPPORTED, "media_type", text)
     if request.size_bytes > limits.max_bytes:
         text = f"{request.size_bytes} bytes are more than {limits.max_bytes}"
-        raise artwork_refused(Reason.ARTWORK_TOO_LARGE, "size_bytes", text)
+        raise _artwork_refused(Reason.ARTWORK_TOO_LARGE, "size_bytes", text)
     if request.size_bytes < 1:
-        raise artwork_refused(Reason.ARTWORK_EMPTY, "size_bytes", f"{request.size_bytes} bytes are no artwork")
+        raise _artwork_refused(Reason.ARTWORK_EMPTY, "size_bytes", f"{request.size_bytes} bytes are no artwork")
     found = []
     if not _SHA256.fullmatch(request.sha256):
         found.append(FieldViolation("sha256", "is not 64 lowercase hexadecimal digits"))
@@ -184,9 +218,16 @@ def check_upload(request: pb.CreateUploadRequest, limits: ArtworkLimits) -> None
         found.append(violation)
     if found:
         raise InvalidInputError.of_fields(*found)
+    return UploadWish(
+        call=read_call(tenant, "CreateUpload", request),
+        filename=request.filename,
+        media_type=request.media_type,
+        size_bytes=request.size_bytes,
+        sha256=bytes.fromhex(request.sha256),
+    )
 
 
-def artwork_refused(reason: Reason, field: str, text: str) -> InvalidInputError:
+def _artwork_refused(reason: Reason, field: str, text: str) -> InvalidInputError:
     """The error for artwork that cannot be accepted, with the field of the request that says so."""
     return InvalidInputError(reason, f"{field}: {text}", violations=(FieldViolation(field, text, reason),))
 
