@@ -19,7 +19,7 @@ from services.ingest.settings import BacklogLimits
 
 if TYPE_CHECKING:
     from cutline.store.submissions import Submission
-    from tests.integration.ingest.conftest import Bench
+    from tests.integration.ingest.parts import Bench
 
 Make = Callable[..., "Submission"]
 

@@ -14,7 +14,7 @@ from cutline.messaging.topology import HEADER_MSG_ID, HEADER_TRACEPARENT, job_ms
 from cutline.runtime.lifecycle import Lifecycle
 from services.ingest.flusher import Accepted
 from services.ingest.settings import BacklogLimits
-from tests.integration.ingest.conftest import Bench, make_bench
+from tests.integration.ingest.parts import Bench, make_bench
 
 if TYPE_CHECKING:
     from cutline.store.submissions import Submission
