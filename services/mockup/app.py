@@ -59,6 +59,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         [Slot(plan) for _ in range(work.slots)],
         weights=work.lane_weights,
         stop_grace_s=work.stop_grace_s,
+        on_fatal=runtime.fatal,
     )
     runtime.readiness.add_check("postgres", database.problem)
     runtime.readiness.add_check("nats", broker.problem)

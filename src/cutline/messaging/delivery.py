@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from contextlib import suppress
 from functools import partial
@@ -52,7 +53,8 @@ class Delivery:
         self.ticket = ticket
         self.claim: Claim | None = None
         self.settlement = Settlement(desk, message)
-        self._work: Work | None = None
+        self._cancel = asyncio.Event()
+        self._deadline = math.inf  # runs from the moment the work may begin
         self._handling: asyncio.Future[Outcome] | None = None
         self._interrupted = False
         self._beating: asyncio.Task[None] | None = None
@@ -74,8 +76,13 @@ class Delivery:
         if claim is None:
             return
         self.claim = claim
-        async with room.entered(alone=claim.crash_count >= ALONE_AFTER_CRASHES):
-            await self._run(claim, slot)
+        beating = self._beating = asyncio.create_task(self._beat(claim))
+        try:
+            async with room.entered(alone=claim.crash_count >= ALONE_AFTER_CRASHES):
+                await self._run(claim, slot)
+        finally:
+            beating.cancel()
+            await asyncio.wait([beating])
 
     async def _claimed(self) -> Claim | None:
         """The attempt; None where the message is settled without one, or is not ours to settle."""
@@ -100,7 +107,7 @@ class Delivery:
 
     async def _run(self, claim: Claim, slot: Slot) -> None:
         started = time.monotonic()
-        deadline = started + self._desk.hard_deadline_s
+        deadline = self._deadline = started + self._desk.hard_deadline_s
         destination = f"jobs.{claim.stage}.{claim.lane}"
         with (
             log_facts(job_id=str(claim.job_id), design_id=str(claim.design_id), attempt=str(claim.attempt)),
@@ -112,25 +119,27 @@ class Delivery:
             ) as span,
         ):
             progress = Progress(self._desk.attempts, claim, self.settlement.ring)
-            self._work = Work(claim, slot, deadline=deadline, telemetry=self._desk.telemetry, progress=progress)
-            beating = self._beating = asyncio.create_task(self._beat(claim, self._work, deadline))
-            try:
-                ending = await self._handle(self._work, deadline)
-                await progress.stop()
-                await self.settlement.settle(claim, ending)
-            finally:
-                beating.cancel()
-                await asyncio.wait([beating])
+            work = Work(
+                claim,
+                slot,
+                deadline=deadline,
+                cancel=self._cancel,
+                telemetry=self._desk.telemetry,
+                progress=progress,
+            )
+            ending = await self._handle(work, deadline)
+            await progress.stop()
+            await self.settlement.settle(claim, ending)
             span.set_attribute(Attribute.OUTCOME, self.settlement.name)
             if self.settlement.name not in _SOUND:
                 span.set_status(Status(StatusCode.ERROR))
         self._measure(claim, time.monotonic() - started)
 
-    async def _beat(self, claim: Claim, work: Work, deadline: float) -> None:
+    async def _beat(self, claim: Claim) -> None:
         """Renews lease and message together: first the lease, so that a message handed on finds it run out."""
         await self.settlement.in_progress()
         await self.settlement.ring(Committed(claim.tenant, claim.design_id, claim.revision, claim.design_state))
-        while (left_s := deadline - time.monotonic()) > 0:
+        while (left_s := self._deadline - time.monotonic()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), min(self._desk.heartbeat_s, left_s))
             self._look.clear()
@@ -140,9 +149,9 @@ class Delivery:
                 log.warning("delivery.renewal_failed")
                 standing = Standing.HELD  # nobody else can claim it either
             if standing is not Standing.HELD:
-                work.cancel.set()
+                self._cancel.set()
                 return
-            if time.monotonic() < deadline:
+            if time.monotonic() < self._deadline:
                 await self.settlement.in_progress()
 
     async def _handle(self, work: Work, deadline: float) -> Outcome | Ending:

@@ -26,9 +26,18 @@ class Work:
         cancel: Set when the work is not wanted any more.
     """
 
-    def __init__(self, claim: Claim, slot: Slot, *, deadline: float, telemetry: Telemetry, progress: Progress) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        slot: Slot,
+        *,
+        deadline: float,
+        cancel: asyncio.Event,
+        telemetry: Telemetry,
+        progress: Progress,
+    ) -> None:
         self.claim = claim
-        self.cancel = asyncio.Event()
+        self.cancel = cancel
         self._slot = slot
         self._deadline = deadline
         self._telemetry = telemetry

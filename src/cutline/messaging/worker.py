@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -27,6 +27,7 @@ from cutline.messaging.room import Room
 from cutline.messaging.settlement import BROKER_ERRORS, Desk
 from cutline.messaging.slot import Slot
 from cutline.messaging.tickets import read_ticket
+from cutline.runtime.lifecycle import BackgroundLoop
 from cutline.runtime.logging import get_logger
 from cutline.store.attempts import Claim
 from cutline.store.ids import new_id
@@ -46,6 +47,7 @@ class PullWorker:
         slots: Where the work runs; as many jobs run at a time.
         weights: Shares of the lanes.
         stop_grace_s: How long running jobs may go on once the worker has to stop; then they are given back.
+        on_fatal: Called when a loop of the worker died; the process must end.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class PullWorker:
         *,
         weights: Mapping[Lane, int],
         stop_grace_s: float,
+        on_fatal: Callable[[str], None],
     ) -> None:
         self._desk = desk
         self._broker = broker
@@ -68,7 +71,10 @@ class PullWorker:
         self._doorbell: CancelDoorbell | None = None
         self._deliveries: dict[asyncio.Task[None], Delivery] = {}
         self._aside: set[asyncio.Task[None]] = set()
-        self._loops: list[asyncio.Task[None]] = []
+        self._loops = (
+            BackgroundLoop("pull", self._pull, fatal=on_fatal),
+            BackgroundLoop("keep", self._keep, fatal=on_fatal),
+        )
         self._woken = asyncio.Event()
 
     async def start(self) -> None:
@@ -80,13 +86,13 @@ class PullWorker:
         """
         await asyncio.gather(*(slot.start() for slot in self._slots))
         self._broker.on_connect(self._reconnected)
-        self._loops = [asyncio.create_task(self._pull()), asyncio.create_task(self._keep())]
+        for loop in self._loops:
+            await loop.start()
 
     async def stop(self) -> None:
         """Stops pulling, lets running jobs end or gives them back, and ends the slots."""
         for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+            await loop.stop()
         if self._doorbell is not None:
             await self._doorbell.stop()
         await asyncio.gather(*(pull.stop() for pull in self._pulls.values()))

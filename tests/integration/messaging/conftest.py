@@ -135,7 +135,9 @@ class Floor:
             hard_deadline_s=deadline_s,
         )
         crew = [Slot(SlotPlan()) for _ in range(slots)]
-        worker = PullWorker(desk, broker, crew, weights=DEFAULT_WEIGHTS, stop_grace_s=stop_grace_s)
+        worker = PullWorker(
+            desk, broker, crew, weights=DEFAULT_WEIGHTS, stop_grace_s=stop_grace_s, on_fatal=self.fatal.append
+        )
         parts: list[Part] = [broker, publisher, worker]
         await self.stack.enter_async_context(Lifecycle(parts))
         assert await broker.wait_connected(10)
@@ -204,3 +206,4 @@ async def floor(nats_url: str, postgres_dsn: str, tenant: str) -> AsyncIterator[
         assert await broker.wait_connected(10)
         await apply_topology(broker.jetstream, topology)
         yield Floor(database, broker, publisher, topology, nats_url, tenant, stack, fatal)
+    assert fatal == []

@@ -12,6 +12,7 @@ from cutline.domain.states import Lane, Stage
 from cutline.jobs.v1.ticket_pb2 import JobTicket
 from cutline.messaging.outcomes import Done, Outcome
 from cutline.messaging.work import Work
+from cutline.messaging.worker import PullWorker
 from cutline.store.attempts import Attempts, Claim, Refusal, Standing
 from tests.integration.messaging.conftest import Floor, Job
 from tests.integration.messaging.test_worker import RESULTS, Stand
@@ -210,6 +211,35 @@ async def test_a_worker_that_is_told_to_stop_lets_short_work_end(floor: Floor) -
     assert await floor.outcomes(job) == ["SUCCEEDED"]
 
 
+async def test_a_job_that_crashed_twice_waits_for_the_others_and_runs_alone(floor: Floor) -> None:
+    """From the second crash on a job has the worker to itself; while it waits for that its lease is renewed."""
+    neighbour, suspect = Stand(floor), Stand(floor)
+    neighbour.go_on.clear()
+
+    async def handler(work: Work) -> Outcome:
+        return await (suspect if work.claim.crash_count else neighbour)(work)
+
+    await floor.worker(handler, slots=2)
+    first = await floor.submit()
+    await neighbour.begun.wait()
+    poisoned = await floor.accept()
+    await floor.database.execute("UPDATE jobs SET crash_count = 2 WHERE job_id = $1", poisoned.job_id)
+    await floor.publish(poisoned)
+    leases = set()
+
+    async def renewed() -> bool:
+        leases.add((await floor.job(poisoned))["lease_time"])
+        return len(leases - {None}) > 4
+
+    await floor.until(renewed)
+    assert not suspect.begun.is_set()
+    neighbour.go_on.set()
+
+    await floor.until_state(poisoned, "SUCCEEDED")
+    assert (await floor.job(first))["state"] == "SUCCEEDED"
+    assert await floor.outcomes(poisoned) == ["SUCCEEDED"]
+
+
 async def test_what_arrives_at_a_busy_worker_is_kept_and_given_back_at_its_end(floor: Floor) -> None:
     """A message that a standing pull brought to a busy worker has no attempt, and goes back when the worker stops."""
     busy = Stand(floor)
@@ -272,11 +302,12 @@ async def test_slots_work_beside_each_other(floor: Floor) -> None:
         assert await floor.outcomes(job) == ["SUCCEEDED"]
 
 
-async def _go_silent(worker: object) -> None:
+async def _go_silent(worker: PullWorker) -> None:
     """Makes a worker look dead to broker and database: it goes on, but nothing is renewed and nothing more is taken."""
-    for loop in worker._loops:  # type: ignore[attr-defined]
-        loop.cancel()
-    for pull in worker._pulls.values():  # type: ignore[attr-defined]
+    for loop in worker._loops:
+        await loop.stop()
+    for pull in worker._pulls.values():
         await pull.stop()
-    for delivery in worker._deliveries.values():  # type: ignore[attr-defined]
+    for delivery in worker._deliveries.values():
+        assert delivery._beating is not None
         delivery._beating.cancel()
