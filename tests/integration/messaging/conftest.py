@@ -90,13 +90,15 @@ class Floor:
         await self.database.execute(_INSERT, job.design_id, job.job_id, job.tenant, lane, max_attempts, resolved)
         return job
 
-    async def publish(self, job: Job, *, publication: int = 1, msg_id: str | None = None) -> None:
+    async def publish(
+        self, job: Job, *, publication: int = 1, msg_id: str | None = None, traceparent: str = ""
+    ) -> None:
         """Publishes the job's ticket."""
         ticket = job_ticket(
             job_id=job.job_id, publication=publication, tenant=job.tenant, design_id=job.design_id, generation=1
         )
         subject = self.topology.job_subject(Stage.IMAGING, job.lane, job.tenant)
-        message = OutgoingMessage(subject, msg_id or job_msg_id(job.job_id, publication), ticket)
+        message = OutgoingMessage(subject, msg_id or job_msg_id(job.job_id, publication), ticket, traceparent)
         assert await self.publisher.publish([message], timeout_s=5) == [True]
 
     async def submit(self, *, lane: Lane = Lane.STANDARD, max_attempts: int = 5) -> Job:
@@ -116,11 +118,11 @@ class Floor:
 
     async def worker(
         self, handler: Handler, *, name: str = "worker", slots: int = 1, deadline_s: float = 60.0,
-        stop_grace_s: float = 0.0, ack_wait_s: float | None = None,
+        stop_grace_s: float = 0.0, ack_wait_s: float | None = None, telemetry: Telemetry | None = None,
     ) -> PullWorker:  # fmt: skip
         """Starts a worker of the imaging stage; it stops with the test."""
         topology = self.topology if ack_wait_s is None else Topology(ack_wait_s=ack_wait_s)
-        telemetry = Telemetry.silent()
+        telemetry = telemetry or Telemetry.silent()
         broker = Broker(self.nats_url, name=name, on_fatal=self.fatal.append)
         publisher = Publisher(broker)
         attempts = Attempts(self.database, topology, worker=name, lease_s=topology.ack_wait_s)

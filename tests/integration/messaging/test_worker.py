@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cutline.domain.errors import ArtworkError, Reason, UnavailableError
 from cutline.domain.outputs import BoxMm, CutoutMethod, Finding, FindingLevel, Geometry, PrintVerdict, SizeSource
@@ -18,7 +20,10 @@ from cutline.messaging.publisher import OutgoingMessage
 from cutline.messaging.slot import SlotFunction
 from cutline.messaging.tickets import cancel_ring
 from cutline.messaging.work import Work
+from cutline.runtime.environment import ListenAddress
+from cutline.runtime.settings import ShellSettings
 from cutline.store.results import ArtifactRow, ImagingResults
+from cutline.telemetry.setup import Telemetry
 from tests.integration.messaging.conftest import Floor, Job
 from tests.support import slot_work
 
@@ -362,6 +367,34 @@ async def test_progress_is_told_at_most_once_a_second(floor: Floor, tmp_path: Pa
 
     revision = (await floor.design(job))["revision"]
     assert revision <= 6
+
+
+async def test_steps_are_spans_under_the_trace_of_the_ticket(floor: Floor) -> None:
+    """The consumer span continues the ticket's trace, the steps measured in the child lie below it."""
+    spans = InMemorySpanExporter()
+    settings = ShellSettings(http_listen=ListenAddress("127.0.0.1", 0), trace_sample_ratio=1.0)
+    telemetry = Telemetry.of_service("imaging", settings, span_processors=(SimpleSpanProcessor(spans),))
+    await floor.worker(Stand(floor), telemetry=telemetry)
+    job = await floor.accept()
+    trace_id, parent_id = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+    await floor.publish(job, traceparent=f"00-{trace_id}-{parent_id}-01")
+
+    async def ended() -> bool:
+        return any(span.name.startswith("process") for span in spans.get_finished_spans())
+
+    await floor.until(ended)
+    found = {span.name: span for span in spans.get_finished_spans()}
+    consumer = found["process jobs.imaging.standard"]
+    assert consumer.parent is not None
+    assert consumer.parent.span_id == int(parent_id, 16)
+    for name in ("step first", "step second"):
+        step = found[name]
+        assert step.context is not None
+        assert step.parent is not None
+        assert step.context.trace_id == int(trace_id, 16)
+        assert consumer.context is not None
+        assert step.parent.span_id == consumer.context.span_id
 
 
 async def test_a_database_that_fails_once_loses_nothing(floor: Floor) -> None:
