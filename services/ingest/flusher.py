@@ -300,8 +300,10 @@ class Flusher:
         return later
 
     async def _publish(self, new: list[_Pending], accepted: dict[UUID, datetime]) -> None:
-        """Publishes tickets, answers the callers, rings the designs' doorbells."""
+        """Rings the designs' doorbells, publishes tickets, answers the callers."""
         try:
+            # The rings go first because nothing is awaited for them: they leave in one write with the tickets.
+            await self._publisher.ring_all([self._ring(pending.row) for pending in new])
             await self._send([pending for pending in new if not pending.row.waits])
         except Exception:
             log.exception("publish.broke")  # the relay goes on
@@ -311,7 +313,6 @@ class Flusher:
                 pending.answer(Accepted(design_id, accepted[design_id]))
         if any(pending.row.held for pending in new):
             self._on_waiting()
-        await self._publisher.ring_all([self._ring(pending.row) for pending in new])
 
     def _ring(self, row: Submission) -> tuple[str, bytes]:
         tenant, design_id = row.call.tenant, row.design_id
