@@ -263,6 +263,24 @@ async def test_what_arrives_at_a_busy_worker_is_kept_and_given_back_at_its_end(f
     assert await floor.outcomes(waiting) == ["SUCCEEDED"]
 
 
+async def test_an_idle_worker_pulls_again_after_its_connection_broke(floor: Floor) -> None:
+    """Pulls die with their connection; the worker opens new ones as soon as it is back."""
+    worker = await floor.worker(Stand(floor))
+    await floor.until_state(await floor.submit(), "SUCCEEDED")
+    back = asyncio.Event()
+
+    async def reconnected() -> None:
+        back.set()
+
+    worker._broker.on_connect(reconnected)
+    transport = worker._broker.client._transport
+    assert transport is not None
+    transport.close()
+    await back.wait()
+
+    await floor.until_state(await floor.submit(), "SUCCEEDED", within_s=4.0)  # sooner than a missed heartbeat shows
+
+
 async def test_each_job_of_a_burst_runs_once(floor: Floor) -> None:
     """Two workers with two slots each share a burst over all lanes; nothing is lost and nothing runs twice."""
     stands = [Stand(floor), Stand(floor)]
