@@ -275,7 +275,7 @@ async def test_an_idle_worker_pulls_again_after_its_connection_broke(floor: Floo
     worker._broker.on_connect(reconnected)
     transport = worker._broker.client._transport
     assert transport is not None
-    transport.close()
+    transport.close()  # type: ignore[no-untyped-call]  # the client's own lack
     await back.wait()
 
     await floor.until_state(await floor.submit(), "SUCCEEDED", within_s=4.0)  # sooner than a missed heartbeat shows
