@@ -77,7 +77,7 @@ class RpcServer:
         Raises:
             RuntimeError: The address cannot be bound.
         """
-        server = grpc.aio.server(options=_options(self._settings))
+        self._server = server = grpc.aio.server(options=_options(self._settings))
         registrar = _GuardedRegistrar(server, self._guard)
         for service in self._services:
             service.add(service.servicer, registrar)
@@ -87,7 +87,6 @@ class RpcServer:
             names += [health.SERVICE_NAME, reflection.SERVICE_NAME]
             reflection.enable_server_reflection(names, server)  # type: ignore[no-untyped-call]  # has no types
         self.port = server.add_insecure_port(str(self._settings.listen))
-        self._server = server
         await server.start()
         await self._health.start()
         log.info("rpc.listening", host=self._settings.listen.host, port=self.port)
@@ -98,10 +97,13 @@ class RpcServer:
         if server is None:
             return
         await self._health.stop()
-        if self._settings.drain_pause_s:
-            await asyncio.sleep(self._settings.drain_pause_s)
+        await self._pause()
         self.drain.set()
         await server.stop(self._settings.drain_grace_s)
+
+    async def _pause(self) -> None:
+        """Goes on serving until balancers have noticed that health says no."""
+        await asyncio.sleep(self._settings.drain_pause_s)
 
 
 class _GuardedRegistrar:
