@@ -22,9 +22,10 @@ SPECK_AREA_MM2: Final = 0.5
 """A piece of art or a hole smaller than this on the finished sticker is dirt, not design."""
 SPECK_AREA_SHARE: Final = 1e-4
 """So is one smaller than this share of the largest piece; it matters for very large stickers."""
+PAD_PX: Final = 2
 MIN_ART_SIDE_PX: Final = 2.0
 """Art smaller than this has no outline to speak of."""
-SIMPLIFY_PX: Final = 0.08
+SIMPLIFY_PX: Final = 0.05
 SIMPLIFY_MM: Final = 0.008
 """Points closer than the larger of these to the line through their neighbours are left out: neither the pixels nor a
 blade say more."""
@@ -71,7 +72,7 @@ def trace_outline(rgba: type_rgba, *, alpha_threshold: float, longer_side_mm: fl
     generator = contourpy.contour_generator(z=field, name="serial", fill_type=contourpy.FillType.OuterOffset)
     filled: Any = generator.filled(127.5, 256)  # its type depends on the fill type
     points, offsets = filled
-    origin = np.array([left_px - 0.5, top_px - 0.5])
+    origin = np.array([left_px, top_px]) + 0.5 - PAD_PX
     rings = [
         [outer[start:end] + origin for start, end in pairwise(cuts)]
         for outer, cuts in zip(points, offsets, strict=True)
@@ -80,7 +81,7 @@ def trace_outline(rgba: type_rgba, *, alpha_threshold: float, longer_side_mm: fl
 
 
 def _padded_field(alpha: NDArray[np.uint8], threshold: float) -> tuple[NDArray[np.uint8], int, int]:
-    """Alpha around the art with the threshold moved to 127.5, padded by one transparent pixel.
+    """Alpha around the art with the threshold moved to 127.5, padded by transparent pixels.
 
     Moving the threshold instead of the level keeps a step from 0 to 255 halfway between its pixels, whatever the
     threshold is.
@@ -97,7 +98,20 @@ def _padded_field(alpha: NDArray[np.uint8], threshold: float) -> tuple[NDArray[n
         below, above = 0.5 * levels / threshold, 0.5 + 0.5 * (levels - threshold) / (1 - threshold)
         moved = np.where(np.arange(256) < least, np.minimum(below * 255, 127), np.maximum(above * 255, 128))
         part = cv2.LUT(np.ascontiguousarray(part), moved.round().astype(np.uint8)).astype(np.uint8, copy=False)
-    return np.pad(part, 1), left_in, top_in
+    return _evened(np.pad(part, PAD_PX)), left_in, top_in
+
+
+def _evened(field: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The field blurred by a 3 x 3 binomial filter, but for what the blur would lose.
+
+    Interpolating between the two pixels beside an antialiased edge misplaces it by up to 0.09 px, in waves that the
+    cut line would follow; over four pixels it is right within 0.02 px, and the steps of a hard mask are evened too.
+    Tips and lines of one pixel keep their own values, and so do their neighbours.
+    """
+    blurred = cv2.GaussianBlur(field, (3, 3), 0)
+    lost = ((field >= 128) & (blurred < 128)).view(np.uint8)
+    near = cv2.dilate(lost, np.ones((5, 5), np.uint8))
+    return np.asarray(np.where(near > 0, field, blurred), np.uint8)
 
 
 def _kept(rings: list[list[NDArray[np.float64]]], longer_side_mm: float) -> Outline:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,7 +14,7 @@ from shapely import MultiPolygon, Polygon, affinity
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import BoxMm
 from cutline.domain.sticker_spec import CutType, ResolvedSpec
-from cutline.imaging.cut_line.bezier import BezierPath
+from cutline.imaging.cut_line.bezier import BezierPath, line
 from cutline.imaging.cut_line.border import blade_radius_mm, closing_radius_mm, smoothed, wanted_shape
 from cutline.imaging.cut_line.fit import fit_ring
 from cutline.imaging.cut_line.holes import InnerCuts, inner_cuts
@@ -24,12 +26,13 @@ from cutline.imaging.cut_line.scale import Scaled, solve_scale
 from cutline.imaging.outline import Outline
 from cutline.imaging.shapes import polygons_of
 
-FIT_TOLERANCES_MM: Final = (0.02, 0.03)
+FIT_TOLERANCES_MM: Final = (0.02, 0.04)
 """How far the fitted line may lie from the shape, least and most; in between it follows the size of a pixel, whose
 steps it should not trace."""
 FIT_TOLERANCE_PX: Final = 0.2
-FINER: Final = (1.0, 0.6, 0.3)
+FINER: Final = (1.0, 0.6)
 """Shares of that tolerance tried in turn, where the line fails its own checks."""
+STRAIGHT_TOLERANCE_MM: Final = 0.01
 NO_PATHS: Final[tuple[BezierPath, ...]] = ()
 CONTAINMENT_MM: Final = 0.05
 """Art with border may stand out of the finished line by this much at most."""
@@ -59,11 +62,9 @@ def build_cut_line(outline: Outline, spec: ResolvedSpec) -> CutLine:
 
 
 def _fitted(shape: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: ResolvedSpec) -> _Fitted:
-    tolerances_mm = [share * _fit_tolerance_mm(scaled.mm_per_px) for share in FINER]
-    for tolerance_mm in tolerances_mm:
-        outer = tuple(_fit(part, tolerance_mm, spec) for part in shape.geoms)
-        inner = tuple(_fit(part, tolerance_mm, spec) for part in holes.cut)
-        outer = _fill_box(outer, scaled.box)
+    for fit in _fits(_fit_tolerance_mm(scaled.mm_per_px), spec):
+        outer = _fill_box(tuple(fit(part) for part in shape.geoms), scaled.box)
+        inner = tuple(fit(part) for part in holes.cut)
         if _is_sound(outer, inner, scaled.bordered):
             return _Fitted(outer, inner)
     raise ArtworkError(
@@ -72,12 +73,27 @@ def _fitted(shape: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: Resolve
     )
 
 
+def _fits(tolerance_mm: float, spec: ResolvedSpec) -> Iterator[Callable[[Polygon], BezierPath]]:
+    """Ways to make a path of a polygon, best first.
+
+    The last one follows a ragged edge by straight segments; findings about radius and complexity say what it is.
+    """
+    for share in FINER:
+        yield partial(_fit, tolerance_mm=share * tolerance_mm, spec=spec)
+    yield _straight
+
+
+def _straight(polygon: Polygon) -> BezierPath:
+    points = np.array(polygon.exterior.simplify(STRAIGHT_TOLERANCE_MM).coords)[:-1, :2]
+    return BezierPath(np.stack([line(*ends) for ends in zip(points, np.roll(points, -1, axis=0), strict=True)]))
+
+
 def _fit_tolerance_mm(mm_per_px: float) -> float:
     least, most = FIT_TOLERANCES_MM
     return min(max(FIT_TOLERANCE_PX * mm_per_px, least), most)
 
 
-def _fit(polygon: Polygon, tolerance_mm: float, spec: ResolvedSpec) -> BezierPath:
+def _fit(polygon: Polygon, *, tolerance_mm: float, spec: ResolvedSpec) -> BezierPath:
     return fit_ring(ring_points(polygon), tolerance_mm=tolerance_mm, min_radius_mm=spec.min_radius_mm)
 
 
