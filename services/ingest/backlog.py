@@ -11,6 +11,7 @@ from cutline.runtime.logging import get_logger
 from cutline.store.admission import BacklogCounts, Queue, count_backlog
 from cutline.store.pool import Database
 from cutline.telemetry.metrics import Metrics
+from cutline.telemetry.names import Attribute
 from services.ingest.settings import BacklogLimits
 
 log = get_logger(__name__)
@@ -70,7 +71,15 @@ class Backlog:
         self._added.released.subtract(before.released)
         # Unary plus drops what is zero: tenants come and go.
         self._added = BacklogCounts(+self._added.unfinished, +self._added.released)
+        self._show()
+
+    def _show(self) -> None:
         self._metrics.unfinished_designs.set(self._counts.unfinished.total())
+        depths = Counter({(stage, lane): 0 for stage in Stage for lane in Lane})
+        for (_, stage, lane), number in self._counts.released.items():
+            depths[stage, lane] += number
+        for (stage, lane), depth in depths.items():
+            self._metrics.queue_depth.set(depth, {Attribute.STAGE.value: stage.value, Attribute.LANE.value: lane.value})
 
     async def run(self, database: Database) -> None:
         """Refreshes each second, for ever."""

@@ -97,6 +97,16 @@ def signed_url(
     return f"{scheme}://{host}{path}?{encoded}&X-Amz-Signature={signature}"
 
 
+def content_disposition(file_name: str) -> str:
+    """The header that makes a browser save a file (RFC 6266): a plain name for old clients, the real one for others."""
+    plain = "".join(character if _plain(character) else "_" for character in file_name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}"
+
+
+def _plain(character: str) -> bool:
+    return character.isascii() and character.isprintable() and character not in '"\\/'
+
+
 @lru_cache(maxsize=8)
 def _address(endpoint: str) -> tuple[str, str, str]:
     """Scheme, host as a client sends it (no default port) and path prefix of an endpoint."""

@@ -10,14 +10,13 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 import aioboto3
 from aiobotocore.config import AioConfig
 from opentelemetry.trace import Span, SpanKind
 
 from cutline.blobs.errors import BlobMissingError, translated, unavailable
-from cutline.blobs.signing import SigningIdentity, signed_url
+from cutline.blobs.signing import SigningIdentity, content_disposition, signed_url
 from cutline.domain.errors import CutlineError
 from cutline.runtime.settings import S3Settings
 from cutline.telemetry.names import Attribute
@@ -254,7 +253,7 @@ class S3BlobStore:
             now=now,
             expires_s=expires_s,
             query={
-                "response-content-disposition": _attachment(file_name),
+                "response-content-disposition": content_disposition(file_name),
                 "response-content-type": media_type,
             },
         )
@@ -300,13 +299,3 @@ def _config() -> AioConfig:
 
 def _base64_of(sha256: str) -> str:
     return base64.b64encode(bytes.fromhex(sha256)).decode()
-
-
-def _attachment(file_name: str) -> str:
-    """Content-Disposition of a download (RFC 6266): a plain name for old clients, the real one for the others."""
-    plain = "".join(character if _safe(character) else "_" for character in file_name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}"
-
-
-def _safe(character: str) -> bool:
-    return character.isascii() and character.isprintable() and character not in '"\\/'

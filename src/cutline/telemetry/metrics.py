@@ -28,13 +28,12 @@ class Metrics:
         step_duration_s: One step of a pipeline (step).
         group_commit_size: Rows per group commit.
         outbox_depth: Outbox rows that are not yet published.
-        queue_depth: Jobs by stage, lane and queue_state (waiting, queued, running, dead).
+        queue_depth: Jobs that are released and not started (stage, lane).
         unfinished_designs: Designs that are QUEUED or PROCESSING.
         watchers: Open watch streams (stream_kind).
         rings: Doorbells (outcome: sent, heard, lost).
         bus_connected: 1 while the broker is reached, else 0.
         blob_duration_s: Calls to the object store (blob_operation, outcome).
-        loop_lag_s: How late the event loop wakes.
     """
 
     rpc_duration_s: Histogram
@@ -52,7 +51,6 @@ class Metrics:
     rings: Counter
     bus_connected: _Gauge
     blob_duration_s: Histogram
-    loop_lag_s: _Gauge
 
     @classmethod
     def of(cls, meter: Meter) -> Self:
@@ -76,13 +74,12 @@ class Metrics:
                 explicit_bucket_boundaries_advisory=_BATCH_BOUNDS,
             ),
             outbox_depth=meter.create_gauge(Metric.OUTBOX_DEPTH, "{row}", "Outbox rows not yet published."),
-            queue_depth=meter.create_gauge(Metric.QUEUE_DEPTH, "{job}", "Jobs by stage, lane and state."),
+            queue_depth=meter.create_gauge(Metric.QUEUE_DEPTH, "{job}", "Jobs released and not started."),
             unfinished_designs=meter.create_gauge(Metric.UNFINISHED_DESIGNS, "{design}", "Designs under way."),
             watchers=meter.create_up_down_counter(Metric.WATCHERS, "{stream}", "Open watch streams."),
             rings=meter.create_counter(Metric.RINGS, "{ring}", "Doorbells sent, heard and lost."),
             bus_connected=meter.create_gauge(Metric.BUS_CONNECTED, "1", "1 while the broker is reached."),
             blob_duration_s=seconds(Metric.BLOB_DURATION, "Duration of object store calls.", _WORK_BOUNDS_S),
-            loop_lag_s=meter.create_gauge(Metric.LOOP_LAG, "s", "How late the event loop wakes."),
         )
 
     @classmethod

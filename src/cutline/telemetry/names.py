@@ -15,17 +15,13 @@ SCOPE = "cutline"
 class Span(StrEnum):
     """Names of spans; those with a place are completed by `format`."""
 
-    PUBLISH = "send {destination}"
-    RECEIVE = "receive {destination}"
     PROCESS = "process {destination}"
     STEP = "step {step}"
-    GROUP_COMMIT = "ingest.group_commit"
     HEAD_UPLOAD = "ingest.head_upload"
     BLOB_GET = "blob.get"
     BLOB_PUT = "blob.put"
     BLOB_HEAD = "blob.head"
     BLOB_DELETE = "blob.delete"
-    COMMIT_RESULTS = "worker.commit_results"
     WATCH_READ = "status.read_design"
 
 
@@ -42,15 +38,8 @@ class Attribute(StrEnum):
     RPC_STATUS_CODE = "rpc.response.status_code"
     # messaging
     MESSAGING_SYSTEM = "messaging.system"
-    MESSAGING_DESTINATION = "messaging.destination.name"
     MESSAGING_DESTINATION_TEMPLATE = "messaging.destination.template"
-    MESSAGING_OPERATION_NAME = "messaging.operation.name"
     MESSAGING_OPERATION_TYPE = "messaging.operation.type"
-    MESSAGING_CONSUMER = "messaging.consumer.group.name"
-    MESSAGING_MESSAGE_ID = "messaging.message.id"
-    MESSAGING_BODY_SIZE_BYTES = "messaging.message.body.size"
-    NATS_STREAM_SEQUENCE = "cutline.nats.stream_sequence"
-    NATS_NUM_DELIVERED = "cutline.nats.num_delivered"
     # ours
     TENANT = "cutline.tenant"
     DESIGN_ID = "cutline.design_id"
@@ -62,8 +51,6 @@ class Attribute(StrEnum):
     LANE = "cutline.lane"
     OUTCOME = "cutline.outcome"
     REASON = "cutline.reason"
-    REQUEST_ID = "cutline.request_id"
-    QUEUE_STATE = "cutline.queue_state"
     STREAM_KIND = "cutline.stream_kind"
     BLOB_OPERATION = "cutline.blob_operation"
     SIZE_BYTES = "cutline.size_bytes"
@@ -87,4 +74,3 @@ class Metric(StrEnum):
     RINGS = "cutline.rings"
     BUS_CONNECTED = "cutline.bus.connected"
     BLOB_DURATION = "cutline.blob.duration"
-    LOOP_LAG = "cutline.loop.lag"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter as Count
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -21,6 +23,7 @@ from cutline.telemetry.names import Attribute, Metric, Span
 from cutline.telemetry.setup import Telemetry
 from cutline.telemetry.steps import StepTiming, record_steps
 
+ROOT = Path(__file__).resolve().parents[3]
 SHELL = ShellSettings(http_listen=ListenAddress("127.0.0.1", 0), trace_sample_ratio=1.0)
 
 
@@ -33,6 +36,21 @@ def test_names_are_declared_once() -> None:
     for names in (Span, Attribute, Metric):
         assert len(names) == len(names.__members__)
     assert len(fields(Metrics)) == len(Metric)
+
+
+def test_every_name_is_used() -> None:
+    """No name is declared for something that nobody records."""
+    sources = "".join(
+        module.read_text("utf-8")
+        for folder in ("src/cutline", "services")
+        for module in (ROOT / folder).rglob("*.py")
+        if module.name != "names.py"
+    )
+    used = set(re.findall(r"\b(?:Span|SpanName|Attribute|Metric)\.([A-Z_]+)\b", sources))
+    instruments = set(re.findall(r"\b_?metrics\.([a-z_]+)\b", sources))
+
+    assert {name for names in (Span, Attribute, Metric) for name in names.__members__} <= used
+    assert {instrument.name for instrument in fields(Metrics)} - instruments == set()
 
 
 async def test_every_instrument_is_scraped_and_only_once() -> None:
