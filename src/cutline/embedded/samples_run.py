@@ -22,6 +22,7 @@ from cutline.v1 import design_pb2, report_pb2, sticker_spec_pb2
 SAMPLES: Final = Path("samples/samples.toml")
 _PATIENCE_S: Final = 300.0
 _JPEG_QUALITY: Final = 88
+_PLAIN_WIDTH: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ async def run_samples(stack: EmbeddedStack, out_dir: Path) -> int:
         0 where every sample is READY with all its files, else 1.
     """
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PLAIN_WIDTH)
     settings = ClientSettings.from_env(stack.client_environment())
     samples = read_samples()
     async with AsyncClient(settings) as client:

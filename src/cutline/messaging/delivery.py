@@ -133,7 +133,9 @@ class Delivery:
             span.set_attribute(Attribute.OUTCOME, self.settlement.name)
             if self.settlement.name not in _SOUND:
                 span.set_status(Status(StatusCode.ERROR))
-        self._measure(claim, time.monotonic() - started)
+            took_s = time.monotonic() - started
+            log.info("delivery.settled", outcome=self.settlement.name, took_s=round(took_s, 3))
+        self._measure(claim, took_s)
 
     async def _beat(self, claim: Claim) -> None:
         """Renews lease and message together: first the lease, so that a message handed on finds it run out."""

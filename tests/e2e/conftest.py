@@ -1,0 +1,36 @@
+"""The whole of Cutline as real processes, started once for these tests."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from cutline.client import AsyncClient, ClientSettings
+from cutline.embedded.stack import EmbeddedStack
+from tests.support.span_collector import SpanCollector
+
+
+@pytest.fixture(scope="session")
+def span_collector() -> Iterator[SpanCollector]:
+    """An OTLP receiver that keeps the spans it is sent."""
+    with SpanCollector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+async def stack(span_collector: SpanCollector) -> AsyncIterator[EmbeddedStack]:
+    """Three servers and four services, with their spans going to `span_collector`."""
+    settings = {"CUTLINE_OTLP_ENDPOINT": span_collector.endpoint}
+    with tempfile.TemporaryDirectory(prefix="cutline-e2e-") as folder:
+        async with EmbeddedStack(Path(folder), settings=settings) as running:
+            yield running
+
+
+@pytest.fixture
+async def client(stack: EmbeddedStack) -> AsyncIterator[AsyncClient]:
+    """The SDK, pointed at the stack."""
+    async with AsyncClient(ClientSettings.from_env(stack.client_environment())) as connected:
+        yield connected
