@@ -91,9 +91,11 @@ def _draw(proof: _Proof, picture: Image.Image, shown: MultiPolygon, box: BoxMm) 
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + width, canvas.shape[1]), min(top + height, canvas.shape[0])
     if x1 <= x0 or y1 <= y0:
         return
+    # Only what is seen is scaled: a canvas can be far larger than what is left of its art.
+    per_x, per_y = picture.width / width, picture.height / height
+    seen = ((x0 - left) * per_x, (y0 - top) * per_y, (x1 - left) * per_x, (y1 - top) * per_y)
     # Premultiplied, so that colours hidden under full transparency stay hidden when pixels are averaged.
-    small = np.asarray(picture.convert("RGBa").resize((width, height), Image.Resampling.BOX))
-    small = small[y0 - top : y1 - top, x0 - left : x1 - left]
+    small = np.asarray(picture.convert("RGBa").resize((x1 - x0, y1 - y0), Image.Resampling.BOX, box=seen))
     under = canvas[y0:y1, x0:x1]
     through = cv2.merge([255 - small[..., 3]] * 3)
     over = cv2.add(np.ascontiguousarray(small[..., :3]), cv2.multiply(under, through, scale=1 / 255))

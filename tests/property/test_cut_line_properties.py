@@ -1,0 +1,164 @@
+"""What holds of every cut line, whatever the art and the spec."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, event, given, note
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from shapely import Polygon
+
+from cutline.domain.errors import ArtworkError, InvalidInputError, Reason
+from cutline.domain.outputs import OutputFormat
+from cutline.domain.sticker_spec import CutType, IslandPolicy, LinerShape, ResolvedSpec, StickerSpec, resolve
+from cutline.imaging.cut_line.border import ROUNDING_MARGIN, is_opened
+from cutline.imaging.cut_line.build import build_cut_line
+from cutline.imaging.cut_line.model import CutLine
+from cutline.imaging.cut_line.scale import longer_side_mm
+from cutline.imaging.outline import trace_outline
+from cutline.imaging.pipeline import make_sticker
+from cutline.imaging.shapes import closed, filled, offset, opened
+from tests.support.drawn_art import artwork_of, cutout_of
+from tests.support.print_files import apart_mm, dxf_points, path_points, svg_points
+
+Blob = tuple[float, float, float, float, float]
+
+
+@st.composite
+def masks(draw: st.DrawFn) -> NDArray[np.uint8]:
+    """RGBA of a few soft ellipses and bars, some of them holes, hard or antialiased."""
+    side = draw(st.integers(40, 160))
+    y, x = np.mgrid[0:side, 0:side] + 0.5
+    inside = np.zeros((side, side))
+    share = st.floats(0.05, 0.95)
+    for number in range(draw(st.integers(1, 4))):
+        centre_x, centre_y = draw(share) * side, draw(share) * side
+        half_x, half_y = draw(st.floats(0.02, 0.45)) * side, draw(st.floats(0.02, 0.45)) * side
+        turn = draw(st.floats(0, np.pi))
+        along = (x - centre_x) * np.cos(turn) + (y - centre_y) * np.sin(turn)
+        across = (y - centre_y) * np.cos(turn) - (x - centre_x) * np.sin(turn)
+        if draw(st.booleans()):
+            depth = (1 - np.hypot(along / half_x, across / half_y)) * min(half_x, half_y)
+        else:
+            depth = np.minimum(half_x - np.abs(along), half_y - np.abs(across))
+        cover = np.clip(depth + 0.5, 0, 1)
+        hole = number > 0 and draw(st.booleans()) and draw(st.booleans())
+        inside = np.minimum(inside, 1 - cover) if hole else np.maximum(inside, cover)
+    if draw(st.booleans()):
+        inside = (inside >= 0.5).astype(float)
+    rgba = np.full((side, side, 4), 200, np.uint8)
+    rgba[..., 3] = np.round(inside * 255)
+    return rgba
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> ResolvedSpec:
+    """Specs from all over their limits, most of them near what people ask for."""
+    side = st.one_of(st.floats(20, 100), st.floats(6, 300))
+    wish = StickerSpec(
+        width_mm=draw(st.none() | side),
+        height_mm=draw(st.none() | side),
+        border_mm=draw(st.sampled_from([3.0, 0.0, 1.0, -1.0]) | st.floats(-3, 12)),
+        smoothing=draw(st.floats(0, 1)),
+        min_radius_mm=draw(st.sampled_from([1.0, 0.0, 0.5]) | st.floats(0, 3)),
+        bleed_mm=draw(st.floats(0, 5)),
+        inner_cuts=draw(st.booleans()),
+        island_policy=draw(st.sampled_from(IslandPolicy)),
+        cut_type=draw(st.sampled_from(CutType)),
+        liner_shape=draw(st.sampled_from(LinerShape)),
+        alpha_threshold=draw(st.sampled_from([0.5, 0.1, 0.9])),
+        white_ink=draw(st.booleans()),
+        border_color=draw(st.sampled_from(["#ffffff", "none", "#3366cc"])),
+    )
+    try:
+        return resolve(wish)
+    except InvalidInputError:  # a size that leaves no room for the art inside its border
+        assume(False)
+        raise
+
+
+def cut_or_assume(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> CutLine:
+    """The cut line; art that is refused for a reason of its own is no example."""
+    try:
+        outline = trace_outline(rgba, alpha_threshold=spec.alpha_threshold, longer_side_mm=longer_side_mm(spec))
+        return build_cut_line(outline, spec)
+    except ArtworkError as refused:
+        event(f"refused: {refused.reason}")
+        note(refused.message)
+        assert refused.reason in {Reason.NO_SUBJECT, Reason.SIZE_IMPOSSIBLE, Reason.CUT_LINE_IMPOSSIBLE}
+        assert refused.reason is not Reason.CUT_LINE_IMPOSSIBLE or "crossings" not in refused.message
+        assume(False)
+        raise
+
+
+@given(masks(), specs())
+def test_paths_are_closed_and_simple(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> None:
+    """Each path ends where it starts and never meets itself or another."""
+    line = cut_or_assume(rgba, spec)
+
+    faces = []
+    for _, path in line.paths:
+        assert np.array_equal(path.control[:, 3], np.roll(path.control[:, 0], -1, axis=0))
+        faces.append(Polygon(path.flattened()))
+        assert faces[-1].is_valid
+    assert all(
+        not first.exterior.crosses(second.exterior) for number, first in enumerate(faces) for second in faces[:number]
+    )
+
+
+@given(masks(), specs())
+def test_the_finished_size_is_exact(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> None:
+    """The side that binds has its size within 0.01 mm, no side is longer than asked."""
+    line = cut_or_assume(rgba, spec)
+
+    boxes = np.array([path.box for path in line.finished])
+    sides = boxes[:, 2:].max(axis=0) - boxes[:, :2].min(axis=0)
+    asked = np.array([spec.width_mm or np.inf, spec.height_mm or np.inf])
+    if np.isinf(asked).all():
+        asked = np.full(2, 75.0)
+    assert (sides <= asked + 0.01).all()
+    assert np.abs(sides - asked).min() <= 0.01
+
+
+@given(masks(), specs())
+def test_art_with_its_border_is_inside(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> None:
+    """The face contains art + border within 0.05 mm; where corners are opened, the opened art + border."""
+    line = cut_or_assume(rgba, spec)
+
+    wanted = offset(filled(line.art), spec.border_mm)
+    if is_opened(spec):
+        radius = spec.min_radius_mm * ROUNDING_MARGIN
+        wanted = opened(closed(wanted, radius), radius)
+    outside = wanted.difference(line.outer_face.buffer(0.055))
+    # Pieces under half a square millimetre are left out by themselves.
+    assert all(part.area < 0.5 for part in filled(outside).geoms)
+
+
+@given(masks(), specs(), st.floats(0, 1))
+def test_smoothing_only_adds_area(rgba: NDArray[np.uint8], spec: ResolvedSpec, other: float) -> None:
+    """Of two smoothings the larger one gives at least the area of the smaller, at the same scale."""
+    less, more = sorted((spec.smoothing, other))
+    first = cut_or_assume(rgba, replace(spec, smoothing=less))
+    second = cut_or_assume(rgba, replace(spec, smoothing=more))
+
+    assert first.mm_per_px == pytest.approx(second.mm_per_px, rel=1e-9)
+    slack = 0.06 * sum(path.length_mm for path in first.finished)  # both lines are fitted within 0.04 mm
+    assert second.outer_face.area >= first.outer_face.area - slack
+
+
+@given(masks(), specs())
+def test_files_agree_and_repeat(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> None:
+    """A second run makes the same bytes, and SVG and DXF hold the report's paths within 0.02 mm."""
+    cut_or_assume(rgba, spec)
+    runs = [make_sticker(artwork_of(rgba), cutout_of(rgba), spec) for _ in range(2)]
+
+    assert runs[0].files == runs[1].files
+    files = {file.kind: file.data for file in runs[0].files}
+    paths = [path_points(path.path_data) for path in runs[0].cut_paths]
+    for lines in (svg_points(files[OutputFormat.CUT_LINE_SVG]), dxf_points(files[OutputFormat.CUT_LINE_DXF])):
+        assert len(lines) == len(paths)
+        for path in paths:
+            assert min(apart_mm(path, other) for other in lines) <= 0.02
