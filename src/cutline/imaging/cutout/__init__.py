@@ -1,7 +1,8 @@
 """Art without its background.
 
 Reading order: route.py (which way by what evidence), then one way a file: existing_alpha.py, flat.py (with
-background.py and edge.py), grabcut.py, learned.py (with the port in remover.py and its rembg adapter in model.py).
+background.py and edge.py), grabcut.py, learned.py (with the port in remover.py and its rembg adapter in model.py);
+the last two find their edge by matte.py. masks.py names what is done with masks everywhere.
 """
 
 from __future__ import annotations

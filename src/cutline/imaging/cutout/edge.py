@@ -27,6 +27,12 @@ _MOST_STRAY_SHARE: Final = 0.18
 _MOST_STRAY: Final = 10.0
 # Art whose contrast is below this has no edge to measure: it is kept whole.
 _LEAST_CONTRAST: Final = 8.0
+# Colours times these give the space that mixtures are judged in: all channels alike, or lightness with a quarter of
+# what a channel differs from it.
+_ALL_CHANNELS: Final = np.eye(3, dtype=np.float32)
+_MOSTLY_LIGHTNESS: Final = np.asarray(
+    0.25 * np.eye(3) + 0.75 * np.outer((0.299, 0.587, 0.114), np.ones(3)), dtype=np.float32
+)
 _OPAQUE_FROM: Final = 0.97
 _CLEAR_BELOW: Final = 0.03
 
@@ -50,7 +56,7 @@ def soften(
     background: NDArray[np.uint8],
     distance: NDArray[np.uint8],
     *,
-    depth_px: int,
+    is_compressed: bool,
 ) -> Edge:
     """Cuts out what is inside, with alpha and colour unmixed along its edge.
 
@@ -59,16 +65,19 @@ def soften(
         inside: 255 where art is or may be, 0 where only background is.
         background: Colour of the background: shape (3,), or (height, width, 3) for one that varies.
         distance: Contrast of each pixel to the background, 0 to 255.
-        depth_px: How many pixels deep the edge may be mixed: 2 for crisp art, more for compressed.
+        is_compressed: Whether the picture shows compression noise: the edge is then mixed a pixel deeper, and
+            lightness counts more than colour, which compression smears far beyond the edge.
     """
+    depth_px = 3 if is_compressed else 2
+    measure = _MOSTLY_LIGHTNESS if is_compressed else _ALL_CHANNELS
     rows, columns = np.nonzero(without(inside, shrunk(inside, depth_px)))
     cutout = np.asarray(cv2.bitwise_and(rgba, rgba, mask=inside), dtype=np.uint8)
     if len(rows) == 0:
         return Edge(cutout, np.zeros(0, np.float32))
     seen = rgba[rows, columns, :3].astype(np.float32)
     behind = _background_at(background, rows, columns)
-    art = _climb(rgba, distance, rows, columns, seen, behind, steps=depth_px)
-    alpha = _share_of_art(seen, behind, art)
+    art = _climb(rgba, distance, rows, columns, seen, behind, steps=depth_px, measure=measure)
+    alpha = _share_of_art(seen @ measure, behind @ measure, art @ measure)
     cutout[rows, columns, :3] = _own_colour(seen, behind, art, alpha)
     cutout[rows, columns, 3] = np.rint(alpha * 255)
     cutout[rows[alpha == 0], columns[alpha == 0], :3] = 0
@@ -92,6 +101,7 @@ def _climb(  # noqa: PLR0917  (six aligned arrays of one edge)
     behind: NDArray[np.float32],
     *,
     steps: int,
+    measure: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """The art's own colour for each pixel: its own, or that of a plateau up to `steps` pixels away."""
     height, width = distance.shape
@@ -114,7 +124,7 @@ def _climb(  # noqa: PLR0917  (six aligned arrays of one edge)
         gain = highest.astype(np.float32) - here
         candidate = colours[best, :3].astype(np.float32)
         steeper = gain > np.maximum(_LEAST_GAIN, here * _LEAST_GAIN_SHARE)
-        climbs = steeper & _is_mix(seen[moving], behind[moving], candidate)
+        climbs = steeper & _is_mix(seen[moving] @ measure, behind[moving] @ measure, candidate @ measure)
         moving = moving[climbs]
         if len(moving) == 0:
             break

@@ -86,7 +86,7 @@ def cut_out_flat(rgba: type_rgba, background: Background, *, remove_enclosed_bac
         raise ArtworkError(
             Reason.NO_SUBJECT, "The artwork shows nothing but its background; no art was found to cut out."
         )
-    edge = soften(rgba, inside, backdrop, distance, depth_px=2 if flood.noise == 0 else 3)
+    edge = soften(rgba, inside, backdrop, distance, is_compressed=flood.noise > 0)
     return Cutout(
         rgba=edge.rgba,
         method=CutoutMethod.FLAT,
