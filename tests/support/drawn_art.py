@@ -11,6 +11,7 @@ from shapely import MultiPolygon, Point, Polygon, box
 
 from cutline.domain.outputs import CutoutMethod
 from cutline.imaging.model import Artwork, Cutout
+from cutline.imaging.shapes import polygons_of
 
 CANVAS_PX: Final = 800
 _FINER: Final = 8
@@ -37,7 +38,13 @@ def star() -> MultiPolygon:
 
 def ring() -> MultiPolygon:
     """A disc with a round hole."""
-    return MultiPolygon([Point(400, 400).buffer(300, quad_segs=90).difference(Point(400, 400).buffer(150))])
+    return holed_disc(150)
+
+
+def holed_disc(hole_px: float) -> MultiPolygon:
+    """A disc with a round hole of that radius in its middle."""
+    middle = Point(400, 400)
+    return polygons_of(middle.buffer(300, quad_segs=90).difference(middle.buffer(hole_px)))
 
 
 def discs(*centres_and_radii: tuple[float, float, float]) -> MultiPolygon:
@@ -53,9 +60,7 @@ def bar(width_px: float, height_px: float) -> MultiPolygon:
     )
 
 
-def drawn(
-    shape: MultiPolygon, *, canvas_px: int = CANVAS_PX, rgb: tuple[int, int, int] = ORANGE
-) -> NDArray[np.uint8]:
+def drawn(shape: MultiPolygon, *, canvas_px: int = CANVAS_PX, rgb: tuple[int, int, int] = ORANGE) -> NDArray[np.uint8]:
     """RGBA pixels of a shape in one colour, each alpha being the share of the pixel that is covered."""
     mask = Image.new("L", (canvas_px * _FINER, canvas_px * _FINER))
     pen = ImageDraw.Draw(mask)

@@ -47,7 +47,7 @@ class PdfArt:
             y = rows - 0.5 + (share if axis == 0 else 0)
             x = columns - 0.5 + (share if axis == 1 else 0)
             found.append(np.stack([x, y], axis=1))
-        return np.concatenate(found) * self.mm_per_px + np.array(self.origin_mm)
+        return np.asarray(np.concatenate(found) * self.mm_per_px + np.array(self.origin_mm))
 
 
 class PrintPdf:
@@ -65,13 +65,19 @@ class PrintPdf:
         """Layers by title."""
         return {str(group.Name): group for group in self.pdf.Root.OCProperties.OCGs}
 
+    def instructions(self) -> list[tuple[str, list[Any]]]:
+        """Every operator of the page with its operands."""
+        parsed: list[Any] = list(pikepdf.parse_content_stream(self.page))
+        return [(str(operator), list(operands)) for operands, operator in parsed]
+
     def cuts(self) -> list[PdfCut]:
         """Every stroked path with its spot colour."""
         found: list[PdfCut] = []
-        spot, points, start = "", [], np.zeros(2)
-        for operands, operator in pikepdf.parse_content_stream(self.page):
-            numbers = [float(value) for value in operands] if str(operator) in {"m", "l", "c"} else []
-            match str(operator):
+        spot, start = "", np.zeros(2)
+        points: list[NDArray[np.float64]] = []
+        for operator, operands in self.instructions():
+            numbers = [float(value) for value in operands] if operator in {"m", "l", "c"} else []
+            match operator:
                 case "CS":
                     spot = str(self.page.Resources.ColorSpace[str(operands[0])][1])[1:]
                 case "m":
@@ -87,10 +93,10 @@ class PrintPdf:
     def art(self) -> PdfArt:
         """The art image where it is placed."""
         matrix: list[float] = []
-        for operands, operator in pikepdf.parse_content_stream(self.page):
-            if str(operator) == "cm":
+        for operator, operands in self.instructions():
+            if operator == "cm":
                 matrix = [float(value) for value in operands]
-            if str(operator) == "Do" and str(operands[0]) == "/ImArt":
+            if operator == "Do" and str(operands[0]) == "/ImArt":
                 break
         image = self.page.Resources.XObject.ImArt
         width, height = int(image.Width), int(image.Height)
@@ -132,7 +138,8 @@ def path_points(path_data: str) -> NDArray[np.float64]:
 def dxf_points(data: bytes) -> list[NDArray[np.float64]]:
     """Vertices in mm of every closed polyline of a DXF, y turned downwards from the drawing's top."""
     document = ezdxf.read(io.StringIO(data.decode()))  # type: ignore[attr-defined]
-    rings = [np.array(line.get_points("xy")) for line in document.modelspace().query("LWPOLYLINE") if line.closed]
+    lines: list[Any] = list(document.modelspace().query("LWPOLYLINE"))
+    rings = [np.array(line.get_points("xy")) for line in lines if line.closed]
     top = max(ring[:, 1].max() for ring in rings)
     return [np.stack([ring[:, 0], top - ring[:, 1]], axis=1) for ring in rings]
 
@@ -145,6 +152,4 @@ def apart_mm(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
 def _on_cubic(control: NDArray[np.float64]) -> NDArray[np.float64]:
     t = _STEPS[:, None]
     s = 1 - t
-    return np.asarray(
-        s**3 * control[0] + 3 * s * s * t * control[1] + 3 * s * t * t * control[2] + t**3 * control[3]
-    )
+    return np.asarray(s**3 * control[0] + 3 * s * s * t * control[1] + 3 * s * t * t * control[2] + t**3 * control[3])

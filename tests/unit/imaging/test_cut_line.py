@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from shapely import MultiPolygon, Polygon
+from shapely import MultiPolygon, Polygon, box
 
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import CutRole, SizeSource
@@ -13,8 +13,8 @@ from cutline.domain.sticker_spec import CutType, IslandPolicy, LinerShape, Stick
 from cutline.imaging.cut_line.build import build_cut_line
 from cutline.imaging.cut_line.model import CutLine, JoinKind
 from cutline.imaging.outline import Outline
-from cutline.imaging.shapes import offset, opened
-from tests.support.drawn_art import bar, disc, discs, off_centre_l, ring, star
+from cutline.imaging.shapes import offset, opened, polygons_of
+from tests.support.drawn_art import bar, disc, discs, holed_disc, off_centre_l, ring, star
 
 SHAPES = {"disc": disc, "l": off_centre_l, "star": star}
 
@@ -153,9 +153,7 @@ def test_holes_are_filled_unless_inner_cuts_are_asked_for() -> None:
 
 def test_a_hole_too_small_for_its_border_is_reported() -> None:
     """A hole of 5 mm cannot keep a border of 3 mm: it is filled and named."""
-    small = MultiPolygon([disc().geoms[0].difference(shapely.Point(400, 400).buffer(22))])
-
-    line = cut(small, StickerSpec(inner_cuts=True))
+    line = cut(holed_disc(22), StickerSpec(inner_cuts=True))
 
     assert not line.inner
     assert line.holes_wanted == 1
@@ -194,12 +192,12 @@ def test_art_that_vanishes_under_its_border_is_refused() -> None:
 
 
 def test_a_size_that_falls_between_thin_parts_is_still_met() -> None:
-    """A disc with threads that only a larger scale would keep is cut without them, at exactly the size asked for."""
-    threads = [Polygon([(400, 400 - half), (400 + 390, 400 - half), (400 + 390, 400 + half), (400, 400 + half)]) for half in (9,)]
-    art = shapely.union_all([disc().geoms[0].intersection(shapely.Point(400, 400).buffer(200)), *threads])
+    """A disc with a thread that only a larger scale would keep is cut without it, at exactly the size asked for."""
+    thread = box(400, 391, 790, 409)
+    art = polygons_of(shapely.union(shapely.Point(400, 400).buffer(200), thread))
 
     for width in np.linspace(30, 90, 13):
-        line = cut(MultiPolygon([art]), StickerSpec(border_mm=0, width_mm=float(width)))
+        line = cut(art, StickerSpec(border_mm=0, width_mm=float(width)))
         assert line.cut_box.width_mm == pytest.approx(width, abs=0.002)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import ezdxf
@@ -17,18 +18,18 @@ from cutline.domain.sticker_spec import CutType, LinerShape, StickerSpec, resolv
 from cutline.imaging.exports.png import png_bytes
 from cutline.imaging.model import StickerResult
 from cutline.imaging.pipeline import make_sticker
-from cutline.v1.report_pb2 import CutPath, FindingLevel, PrintVerdict, Report, SizeSource
 from cutline.v1 import sticker_spec_pb2
+from cutline.v1.report_pb2 import CutPath, FindingLevel, PrintVerdict, Report, SizeSource
 from tests.support.drawn_art import artwork_of, cutout_of, disc, drawn, off_centre_l, ring, star
 from tests.support.print_files import PrintPdf, apart_mm, dxf_points, path_points, svg_points
 
 SHAPES = {"disc": disc, "l": off_centre_l, "star": star, "ring": ring}
 
 
-def made(shape: str, **wishes: object) -> tuple[StickerResult, dict[OutputFormat, bytes]]:
+def made(shape: str, **wishes: Any) -> tuple[StickerResult, dict[OutputFormat, bytes]]:
     """A sticker of a drawn shape, and its files by kind."""
     rgba = drawn(SHAPES[shape]())
-    result = make_sticker(artwork_of(rgba), cutout_of(rgba), resolve(StickerSpec(**wishes)))  # type: ignore[arg-type]
+    result = make_sticker(artwork_of(rgba), cutout_of(rgba), resolve(StickerSpec(**wishes)))
     return result, {file.kind: file.data for file in result.files}
 
 
@@ -69,7 +70,7 @@ def test_the_dxf_is_in_millimetres_with_closed_polylines_on_a_layer_per_spot() -
     document = ezdxf.read(io.StringIO(files[OutputFormat.CUT_LINE_DXF].decode()))  # type: ignore[attr-defined]
 
     assert document.header["$INSUNITS"] == 4
-    lines = list(document.modelspace())
+    lines: list[Any] = list(document.modelspace())
     assert [line.dxftype() for line in lines] == ["LWPOLYLINE", "LWPOLYLINE"]
     assert [line.closed for line in lines] == [True, True]
     assert {line.dxf.layer for line in lines} == {"KissCut", "CutContour"}
@@ -95,7 +96,7 @@ def test_any_size_survives_png(shape: tuple[int, int, int]) -> None:
 
 
 @pytest.mark.parametrize("wishes", [{}, {"border_mm": -1.0}, {"cut_type": CutType.KISS_CUT, "border_color": "#00ff00"}])
-def test_the_preview_shows_art_inside_a_magenta_line(wishes: dict[str, object]) -> None:
+def test_the_preview_shows_art_inside_a_magenta_line(wishes: dict[str, Any]) -> None:
     """It has at most 1,200 px, the art's colour in its middle, and magenta where the outer cut is leftmost."""
     _, files = made("disc", **wishes)
 

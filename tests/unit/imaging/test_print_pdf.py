@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pikepdf
@@ -21,14 +22,14 @@ from tests.support.print_files import PdfCut, PrintPdf
 
 SHAPES = {"disc": disc, "l": off_centre_l, "star": star}
 BORDERS_MM = (3.0, 1.0, 0.0, -1.0)
-TIGHT = {"min_radius_mm": 0.1, "smoothing": 0.0}
+TIGHT: dict[str, Any] = {"min_radius_mm": 0.1, "smoothing": 0.0}
 """Next to no rounding, so that the cut has the border's distance from the art all the way round."""
 
 
-def print_pdf(shape: str, rgb: tuple[int, int, int] = (240, 120, 40), **wishes: object) -> PrintPdf:
+def print_pdf(shape: str, rgb: tuple[int, int, int] = (240, 120, 40), **wishes: Any) -> PrintPdf:
     """The print PDF of a drawn shape."""
     rgba = drawn(SHAPES.get(shape, ring)(), rgb=rgb)
-    spec = resolve(StickerSpec(**wishes, output_formats=(OutputFormat.PRINT_PDF,)))  # type: ignore[arg-type]
+    spec = resolve(StickerSpec(**wishes, output_formats=(OutputFormat.PRINT_PDF,)))
     result = make_sticker(artwork_of(rgba), cutout_of(rgba), spec)
     return PrintPdf(next(file.data for file in result.files if file.kind is OutputFormat.PRINT_PDF))
 
@@ -83,9 +84,9 @@ def test_the_cut_is_a_stroked_overprinting_spot_colour_in_a_processing_step() ->
     layer = pdf.layers()["CutContour"]
     assert str(layer.GTS_Metadata.GTS_ProcStepsGroup) == "/Structural"
     assert str(layer.GTS_Metadata.GTS_ProcStepsType) == "/Cutting"
-    states = [pdf.page.Resources.ExtGState[name] for name in pdf.page.Resources.ExtGState]
+    states = list(dict(pdf.page.Resources.ExtGState.items()).values())
     assert [bool(state.OP) for state in states] == [True]
-    widths = [float(operands[0]) for operands, operator in pikepdf.parse_content_stream(pdf.page) if str(operator) == "w"]
+    widths = [float(operands[0]) for operator, operands in pdf.instructions() if operator == "w"]
     assert widths == [0.25]
     assert [cut.spot for cut in pdf.cuts()] == ["CutContour"]
     assert pdf.pdf.pdf_version == "1.6"
@@ -130,7 +131,7 @@ def test_a_coloured_border_is_printed_out_to_the_bleed() -> None:
     pdf = print_pdf("disc", border_color="#204080", width_mm=50.0)
 
     assert "Border and bleed" in pdf.layers()
-    fills = [operands for operands, operator in pikepdf.parse_content_stream(pdf.page) if str(operator) == "scn"]
+    fills = [operands for operator, operands in pdf.instructions() if operator == "scn"]
     assert [float(value) for value in fills[0]] == pytest.approx([0x20 / 255, 0x40 / 255, 0x80 / 255], abs=1e-4)
     assert np.ptp(_filled(pdf, "f*")[:, 0]) == pytest.approx(54, abs=0.05)
 
@@ -201,12 +202,12 @@ def test_a_renderer_sees_the_same_registration(shape: str, border_mm: float, tmp
 def _rasterised_art(pdf: PrintPdf, renderer: Path, folder: Path) -> np.ndarray:
     """Darkness, 0 to 1, of the page at 600 dpi with every layer but the artwork taken out."""
     kept, drop = [], False
-    for operands, operator in pikepdf.parse_content_stream(pdf.page):
-        if str(operator) == "BDC":
+    for operator, operands in pdf.instructions():
+        if operator == "BDC":
             drop = str(operands[1]) != "/LArt"
         if not drop:
-            kept.append((operands, operator))
-        if str(operator) == "EMC":
+            kept.append((operands, pikepdf.Operator(operator)))
+        if operator == "EMC":
             drop = False
     pdf.page.Contents = pdf.pdf.make_stream(pikepdf.unparse_content_stream(kept))
     pdf.pdf.save(folder / "art.pdf")
@@ -219,7 +220,10 @@ def _dark_edge_mm(dark: np.ndarray, pdf: PrintPdf) -> np.ndarray:
     """Points in mm, in the trim frame, where darkness passes one half along rows and columns."""
     found = []
     for axis in (0, 1):
-        before, after = np.take(dark, range(dark.shape[axis] - 1), axis), np.take(dark, range(1, dark.shape[axis]), axis)
+        before, after = (
+            np.take(dark, range(dark.shape[axis] - 1), axis),
+            np.take(dark, range(1, dark.shape[axis]), axis),
+        )
         rows, columns = np.nonzero((before >= 0.5) != (after >= 0.5))
         y, x = rows + (1.0 if axis == 0 else 0.5), columns + (1.0 if axis == 1 else 0.5)
         found.append(np.stack([x, y], axis=1))
@@ -230,12 +234,12 @@ def _dark_edge_mm(dark: np.ndarray, pdf: PrintPdf) -> np.ndarray:
 def _filled(pdf: PrintPdf, paint: str) -> np.ndarray:
     """Points in mm of the first polygon that is filled (or made a clip) by that operator."""
     points: list[list[float]] = []
-    for operands, operator in pikepdf.parse_content_stream(pdf.page):
-        if str(operator) in {"m", "l"}:
+    for operator, operands in pdf.instructions():
+        if operator in {"m", "l"}:
             points.append([float(value) for value in operands])
-        elif str(operator) == paint:
+        elif operator == paint:
             break
-        elif str(operator) in {"f*", "W*", "S", "n"}:
+        elif operator in {"f*", "W*", "S", "n"}:
             points = []
     return np.array(points) * 25.4 / 72
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from shapely import MultiPolygon, Point, Polygon
+from shapely import MultiPolygon, Point, Polygon, box
 
 from cutline.domain.outputs import CutoutMethod, Finding, FindingLevel, OutputFormat
 from cutline.domain.sticker_spec import IslandPolicy, StickerSpec, resolve
 from cutline.imaging.pipeline import make_sticker
-from tests.support.drawn_art import artwork_of, bar, cutout_of, disc, discs, drawn, ring, star
+from cutline.imaging.shapes import polygons_of
+from tests.support.drawn_art import artwork_of, bar, cutout_of, disc, discs, drawn, holed_disc, ring, star
 
 PASS, WARN, FAIL, NOT_APPLICABLE = (
     FindingLevel.PASS,
@@ -23,13 +26,13 @@ PASS, WARN, FAIL, NOT_APPLICABLE = (
 def findings(
     art: MultiPolygon | NDArray[np.uint8],
     *,
-    cutout: dict[str, object] | None = None,
+    cutout: dict[str, Any] | None = None,
     vector: bool = False,
-    **wishes: object,
+    **wishes: Any,
 ) -> dict[str, Finding]:
     """Findings by code."""
     rgba = drawn(art) if isinstance(art, MultiPolygon) else art
-    spec = resolve(StickerSpec(**wishes, output_formats=(OutputFormat.REPORT_JSON,)))  # type: ignore[arg-type]
+    spec = resolve(StickerSpec(**wishes, output_formats=(OutputFormat.REPORT_JSON,)))
     result = make_sticker(artwork_of(rgba, vector=vector), cutout_of(rgba, **(cutout or {})), spec)
     return {finding.code: finding for finding in result.findings}
 
@@ -66,7 +69,7 @@ def test_resolution_of_vector_art() -> None:
         ({"border_mm": 0.0, "bleed_mm": 0.0}, FAIL),
     ],
 )
-def test_bleed(wishes: dict[str, object], level: FindingLevel) -> None:
+def test_bleed(wishes: dict[str, Any], level: FindingLevel) -> None:
     """A white border bleeds nothing; colour needs 1 mm; full bleed without any fails."""
     assert_level(findings(disc(), **wishes)["BLEED"], level)
 
@@ -81,7 +84,7 @@ def test_bleed(wishes: dict[str, object], level: FindingLevel) -> None:
         ({"safe_zone_mm": 0.0}, NOT_APPLICABLE),
     ],
 )
-def test_safe_zone(wishes: dict[str, object], level: FindingLevel) -> None:
+def test_safe_zone(wishes: dict[str, Any], level: FindingLevel) -> None:
     """Art keeps 2 mm from the cut; a full-bleed sticker warns at most."""
     finding = findings(disc(), **wishes)["SAFE_ZONE"]
 
@@ -91,7 +94,7 @@ def test_safe_zone(wishes: dict[str, object], level: FindingLevel) -> None:
 
 
 @pytest.mark.parametrize(("wishes", "level"), [({}, PASS), ({"min_radius_mm": 0.0}, NOT_APPLICABLE)])
-def test_min_radius(wishes: dict[str, object], level: FindingLevel) -> None:
+def test_min_radius(wishes: dict[str, Any], level: FindingLevel) -> None:
     """The line keeps the radius it was rounded with, and the shape's own sharp corners are named."""
     finding = findings(star(), **wishes)["MIN_RADIUS"]
 
@@ -103,8 +106,8 @@ def test_min_radius(wishes: dict[str, object], level: FindingLevel) -> None:
 @pytest.mark.parametrize(("border_mm", "width_px", "level"), [(3.0, 40, PASS), (1.0, 8, WARN), (0.2, 4, FAIL)])
 def test_thin_parts(border_mm: float, width_px: float, level: FindingLevel) -> None:
     """A lollipop's stick of 9, 2.7 and less than 1 mm."""
-    stick = Polygon([(400 - width_px / 2, 300), (400 + width_px / 2, 300), (400 + width_px / 2, 780), (400 - width_px / 2, 780)])
-    lollipop = MultiPolygon([stick.union(Point(400, 200).buffer(180))])
+    stick = box(400 - width_px / 2, 300, 400 + width_px / 2, 780)
+    lollipop = polygons_of(stick.union(Point(400, 200).buffer(180)))
 
     finding = findings(lollipop, border_mm=border_mm, smoothing=0.0, min_radius_mm=0.2)["THIN_PARTS"]
 
@@ -113,10 +116,12 @@ def test_thin_parts(border_mm: float, width_px: float, level: FindingLevel) -> N
 
 def test_islands() -> None:
     """One piece passes, pieces that grow together pass, bridges, hull and loose pieces warn."""
-    near, far, apart = ((210, 400, 100), (520, 400, 100)), ((60, 400, 40), (740, 400, 40)), ((300, 400, 90), (500, 400, 90))
+    near = ((210, 400, 100), (520, 400, 100))
+    far = ((60, 400, 40), (740, 400, 40))
+    touching = ((300, 400, 90), (500, 400, 90))
 
     assert_level(findings(disc())["ISLANDS"], PASS)
-    assert_level(findings(discs(*apart))["ISLANDS"], PASS)
+    assert_level(findings(discs(*touching))["ISLANDS"], PASS)
     assert_level(findings(discs(*near), border_mm=1.0)["ISLANDS"], WARN)
     assert_level(findings(discs(*far), border_mm=1.0)["ISLANDS"], WARN)
     kept = findings(discs(*far), border_mm=1.0, island_policy=IslandPolicy.KEEP)["ISLANDS"]
@@ -126,17 +131,15 @@ def test_islands() -> None:
 
 def test_holes() -> None:
     """Holes that are cut or left alone pass, one that cannot be cut warns."""
-    small = MultiPolygon([disc().geoms[0].difference(Point(400, 400).buffer(22))])
-
     assert_level(findings(disc())["HOLES"], NOT_APPLICABLE)
     assert_level(findings(ring())["HOLES"], PASS)
     assert_level(findings(ring(), inner_cuts=True)["HOLES"], PASS)
-    assert_level(findings(small, inner_cuts=True)["HOLES"], WARN)
+    assert_level(findings(holed_disc(22), inner_cuts=True)["HOLES"], WARN)
 
 
 def test_art_lost() -> None:
     """A border rounds corners by itself; a star without one loses its tips, a thin one half of itself."""
-    thin = MultiPolygon([bar(30, 700).geoms[0].union(Point(400, 400).buffer(150))])
+    thin = polygons_of(bar(30, 700).union(Point(400, 400).buffer(150)))
 
     assert_level(findings(star())["ART_LOST"], NOT_APPLICABLE)
     assert_level(findings(disc(), border_mm=0.0)["ART_LOST"], PASS)
@@ -154,13 +157,16 @@ def test_specks() -> None:
     assert finding.place is not None
 
 
-@pytest.mark.parametrize(("wide_px", "wishes", "level"), [
-    (600, {}, PASS),
-    (600, {"width_mm": 15.0, "border_mm": 1.0}, WARN),
-    (600, {"width_mm": 8.0, "border_mm": 1.0}, FAIL),
-    (600, {"width_mm": 800.0}, WARN),
-])
-def test_sticker_size(wide_px: float, wishes: dict[str, object], level: FindingLevel) -> None:
+@pytest.mark.parametrize(
+    ("wide_px", "wishes", "level"),
+    [
+        (600, {}, PASS),
+        (600, {"width_mm": 15.0, "border_mm": 1.0}, WARN),
+        (600, {"width_mm": 8.0, "border_mm": 1.0}, FAIL),
+        (600, {"width_mm": 800.0}, WARN),
+    ],
+)
+def test_sticker_size(wide_px: float, wishes: dict[str, Any], level: FindingLevel) -> None:
     """75 mm is fine, 15 mm is small, 8 mm too small, 800 mm too large for most machines."""
     assert_level(findings(bar(wide_px, wide_px), **wishes)["STICKER_SIZE"], level)
 
@@ -175,7 +181,7 @@ def test_aspect_ratio() -> None:
 def test_cut_complexity() -> None:
     """A disc passes; the ragged edge of noise has more segments than a cutter likes."""
     assert_level(findings(disc())["CUT_COMPLEXITY"], PASS)
-    ragged = {"border_mm": 0.0, "min_radius_mm": 0.0, "smoothing": 0.0}
+    ragged: dict[str, Any] = {"border_mm": 0.0, "min_radius_mm": 0.0, "smoothing": 0.0}
     assert_level(findings(_cog(60), width_mm=200.0, **ragged)["CUT_COMPLEXITY"], WARN)
     assert_level(findings(_cog(200), width_mm=300.0, **ragged)["CUT_COMPLEXITY"], FAIL)
 
@@ -208,7 +214,7 @@ def test_subject() -> None:
 
 def test_enclosed_background() -> None:
     """Kept background inside the art warns with its place; removed on request it passes."""
-    places = {"enclosed_background_px": ((300, 300, 40, 40), (380, 380, 50, 60))}
+    places: dict[str, Any] = {"enclosed_background_px": ((300, 300, 40, 40), (380, 380, 50, 60))}
 
     assert_level(findings(disc())["ENCLOSED_BACKGROUND"], PASS)
     finding = findings(disc(), cutout=places)["ENCLOSED_BACKGROUND"]
