@@ -8,16 +8,13 @@ tighter than allowed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
-from shapely import LineString
 
-from cutline.imaging.cut_line.bezier import BezierPath, line, radii_along, type_points
+from cutline.imaging.cut_line.bezier import BezierPath, line, type_points
+from cutline.imaging.cut_line.span import Span, fit_one, least_radius, relaxed
 
 CORNER_DEGREES: Final = 32.0
 """A vertex that turns more than this is a corner. Arcs of an offset turn 15 degrees a vertex at most."""
@@ -34,24 +31,7 @@ MAX_EDGE_MM: Final = 0.4
 MIN_SPAN_MM: Final = 0.25
 """A shorter piece is not split any more."""
 RADIUS_SLACK: Final = 0.95
-NEWTON_ROUNDS: Final = 4
-RELAX_SCALES: Final = np.linspace(0.5, 2.3, 13)
-RELAX_SHARE: Final = 1.5
-"""How far handles are stretched, and the error allowed for it, to keep the least radius."""
-
-
-@dataclass(frozen=True)
-class _Span:
-    """Points to fit by one or more segments, with the unit tangent at each end pointing along the path."""
-
-    points: type_points
-    start_tangent: type_points
-    end_tangent: type_points
-
-    @cached_property
-    def along(self) -> type_points:
-        """Distance of each point from the first, along the polyline, in mm."""
-        return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self.points, axis=0), axis=1))])
+"""A piece that bends tighter than this share of the least radius is split; one above it is only relaxed."""
 
 
 def fit_ring(ring: type_points, *, tolerance_mm: float, min_radius_mm: float) -> BezierPath:
@@ -71,7 +51,7 @@ def fit_ring(ring: type_points, *, tolerance_mm: float, min_radius_mm: float) ->
     return BezierPath(np.stack(segments))
 
 
-def _spans(ring: type_points) -> list[_Span]:
+def _spans(ring: type_points) -> list[Span]:
     """Cuts the ring at corners, at the ends of straight edges, and a smooth one at its extremes."""
     count = len(ring)
     edges = np.roll(ring, -1, axis=0) - ring
@@ -99,7 +79,7 @@ def _spans(ring: type_points) -> list[_Span]:
         points = ring[np.arange(first, end + 1) % count]
         if not (end == first + 1 and straight[first]):
             points = _densified(points)
-        spans.append(_Span(points, tangent(first, leaving=True), tangent(last, leaving=False)))
+        spans.append(Span(points, tangent(first, leaving=True), tangent(last, leaving=False)))
     return spans
 
 
@@ -151,20 +131,20 @@ def _densified(points: type_points) -> type_points:
     return np.concatenate([inner, points[-1:]])
 
 
-def _fit_span(span: _Span, tolerance_mm: float, min_radius_mm: float) -> list[type_points]:
+def _fit_span(span: Span, tolerance_mm: float, min_radius_mm: float) -> list[type_points]:
     """Segments for a span in order, by splitting until each piece holds tolerance and radius."""
     done: list[type_points] = []
-    waiting = [(span, *_fit_one(span, tolerance_mm))]
+    waiting = [(span, *fit_one(span, tolerance_mm))]
     while waiting:
         piece, segment, errors = waiting.pop()
         if len(piece.points) < 5 or piece.along[-1] < MIN_SPAN_MM:
-            done.append(_relaxed(segment, piece, tolerance_mm, min_radius_mm))
+            done.append(relaxed(segment, piece, tolerance_mm, min_radius_mm))
             continue
         worst = int(np.argmax(errors))
         too_far = errors[worst] > tolerance_mm
-        radius_mm = _least_radius(segment)
+        radius_mm = least_radius(segment)
         if not too_far and radius_mm >= RADIUS_SLACK * min_radius_mm:
-            done.append(_relaxed(segment, piece, tolerance_mm, min_radius_mm))
+            done.append(relaxed(segment, piece, tolerance_mm, min_radius_mm))
             continue
         if too_far:
             at = min(max(worst, 2), len(piece.points) - 3)
@@ -172,47 +152,23 @@ def _fit_span(span: _Span, tolerance_mm: float, min_radius_mm: float) -> list[ty
         else:
             at = _bend_change(piece)
             head, tail = _split(piece, at, _tangent_between_bends(piece, at))
-        parts = [(part, *_fit_one(part, tolerance_mm)) for part in (tail, head)]
+        parts = [(part, *fit_one(part, tolerance_mm)) for part in (tail, head)]
         # Splitting for the radius helps only while the points say more than their own rounding noise.
-        if not too_far and min(_least_radius(part[1]) for part in parts) <= radius_mm:
-            done.append(_relaxed(segment, piece, tolerance_mm, min_radius_mm))
+        if not too_far and min(least_radius(part[1]) for part in parts) <= radius_mm:
+            done.append(relaxed(segment, piece, tolerance_mm, min_radius_mm))
             continue
         waiting += parts
     return done
 
 
-def _relaxed(segment: type_points, piece: _Span, tolerance_mm: float, min_radius_mm: float) -> type_points:
-    """The segment with its handles lengthened or shortened until it bends no tighter than allowed, if that is possible.
-
-    Tangents stay, so the path stays smooth; the curve may leave its points by RELAX_SHARE of the tolerance.
-    """
-    if _least_radius(segment) >= min_radius_mm:
-        return segment
-    scales = np.stack(np.meshgrid(RELAX_SCALES, RELAX_SCALES), axis=-1).reshape(-1, 2)
-    candidates = np.repeat(segment[None], len(scales), axis=0)
-    candidates[:, 1] = segment[0] + scales[:, :1] * (segment[1] - segment[0])
-    candidates[:, 2] = segment[3] + scales[:, 1:] * (segment[2] - segment[3])
-    radii, points = radii_along(candidates)
-    apart = shapely.distance(LineString(piece.points), shapely.points(points)).max(axis=1)
-    least = np.where(apart <= RELAX_SHARE * tolerance_mm, radii.min(axis=1), 0.0)
-    # Of those that bend wide enough take the nearest, else the one that bends widest.
-    fitting = np.flatnonzero(least >= min_radius_mm)
-    best = int(fitting[np.argmin(apart[fitting])]) if len(fitting) else int(np.argmax(least))
-    return candidates[best] if least[best] > _least_radius(segment) else segment
-
-
-def _least_radius(segment: type_points) -> float:
-    return float(radii_along(segment[None])[0].min())
-
-
-def _split(piece: _Span, at: int, tangent: type_points) -> tuple[_Span, _Span]:
+def _split(piece: Span, at: int, tangent: type_points) -> tuple[Span, Span]:
     return (
-        _Span(piece.points[: at + 1], piece.start_tangent, tangent),
-        _Span(piece.points[at:], tangent, piece.end_tangent),
+        Span(piece.points[: at + 1], piece.start_tangent, tangent),
+        Span(piece.points[at:], tangent, piece.end_tangent),
     )
 
 
-def _bend_change(piece: _Span) -> int:
+def _bend_change(piece: Span) -> int:
     """The point where curvature changes most, such as where an arc meets another or a straight line.
 
     One cubic across such a point bends tighter than the arc on one side of it.
@@ -228,7 +184,7 @@ def _bend_change(piece: _Span) -> int:
     return int(np.argmax(change)) + 2 if len(change) > 2 else len(piece.points) // 2
 
 
-def _tangent_between_bends(piece: _Span, at: int) -> type_points:
+def _tangent_between_bends(piece: Span, at: int) -> type_points:
     """Unit tangent where curvature jumps: the mean of the slopes at which the parabolas of both sides arrive."""
     along = piece.along - piece.along[at]
     slopes = []
@@ -243,7 +199,7 @@ def _tangent_between_bends(piece: _Span, at: int) -> type_points:
     return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12))
 
 
-def _tangent(piece: _Span, at: int, tolerance_mm: float) -> type_points:
+def _tangent(piece: Span, at: int, tolerance_mm: float) -> type_points:
     """Unit tangent at a point: the slope of the parabola through the longest stretch around it that is one.
 
     A long stretch averages the steps of the pixels out; a short one is all there is next to a tight bend.
@@ -263,61 +219,3 @@ def _tangent(piece: _Span, at: int, tolerance_mm: float) -> type_points:
             if np.abs(basis @ solved - piece.points[near]).max() < 0.5 * tolerance_mm:
                 break
     return np.asarray(slope / max(float(np.linalg.norm(slope)), 1e-12))
-
-
-def _fit_one(piece: _Span, tolerance_mm: float) -> tuple[type_points, type_points]:
-    """Best single segment for the points, and how far each point lies from it."""
-    t = piece.along / piece.along[-1]
-    segment = _least_squares(piece, t)
-    errors = _errors(segment, piece.points, t)
-    for _ in range(NEWTON_ROUNDS):
-        if errors.max() <= 0.5 * tolerance_mm or errors.max() > 40 * tolerance_mm:
-            break
-        t = _reparametrised(segment, piece.points, t)
-        segment = _least_squares(piece, t)
-        errors = _errors(segment, piece.points, t)
-    return segment, errors
-
-
-def _least_squares(piece: _Span, t: type_points) -> type_points:
-    """Handle lengths along the given tangents that bring the curve closest to the points at parameters t."""
-    start, end = piece.points[0], piece.points[-1]
-    s = 1 - t
-    b0, b1, b2, b3 = s**3, 3 * s * s * t, 3 * s * t * t, t**3
-    first, second = b1[:, None] * piece.start_tangent, -b2[:, None] * piece.end_tangent
-    rest = piece.points - (b0 + b1)[:, None] * start - (b2 + b3)[:, None] * end
-    c00, c01, c11 = (first * first).sum(), (first * second).sum(), (second * second).sum()
-    x0, x1 = (first * rest).sum(), (second * rest).sum()
-    determinant = c00 * c11 - c01 * c01
-    chord = float(np.linalg.norm(end - start))
-    alphas = (chord / 3, chord / 3)
-    if determinant > 1e-9 * c00 * c11:
-        solved = (float((x0 * c11 - x1 * c01) / determinant), float((c00 * x1 - c01 * x0) / determinant))
-        # A handle that points backwards, or that is longer than the piece, makes a loop.
-        if min(solved) > 0.01 * chord and max(solved) < 0.7 * piece.along[-1]:
-            alphas = solved
-    return np.stack([start, start + alphas[0] * piece.start_tangent, end - alphas[1] * piece.end_tangent, end])
-
-
-def _errors(segment: type_points, points: type_points, t: type_points) -> type_points:
-    return np.asarray(np.linalg.norm(_curve(segment, t) - points, axis=1))
-
-
-def _curve(segment: type_points, t: type_points) -> type_points:
-    s = (1 - t)[:, None]
-    u = t[:, None]
-    return np.asarray(s**3 * segment[0] + 3 * s * s * u * segment[1] + 3 * s * u * u * segment[2] + u**3 * segment[3])
-
-
-def _reparametrised(segment: type_points, points: type_points, t: type_points) -> type_points:
-    """One Newton step of every parameter towards its point's foot on the curve."""
-    p0, p1, p2, p3 = segment
-    s, u = (1 - t)[:, None], t[:, None]
-    away = _curve(segment, t) - points
-    first = 3 * (s * s * (p1 - p0) + 2 * s * u * (p2 - p1) + u * u * (p3 - p2))
-    second = 6 * (s * (p2 - 2 * p1 + p0) + u * (p3 - 2 * p2 + p1))
-    slope = (first * first).sum(axis=1) + (away * second).sum(axis=1)
-    step = np.where(np.abs(slope) > 1e-12, (away * first).sum(axis=1) / np.where(slope == 0, 1, slope), 0)
-    moved = np.clip(t - step, 0, 1)
-    moved[0], moved[-1] = 0.0, 1.0
-    return np.maximum.accumulate(moved)
