@@ -94,7 +94,7 @@ def test_scripts_handlers_and_stylesheet_imports_never_reach_the_renderer() -> N
         "<style>@import url(http://evil/x.css); .a{fill:#00f}</style>"
         '<a href="http://evil/"><rect class="a" onclick="steal()" width="20" height="10"/></a>'
     )
-    document = filter_svg(svg(body), limits=LIMITS, root_attributes={})
+    document = filter_svg(svg(body), limits=LIMITS, root_attributes={}, canvas_units=20)
 
     assert "evil" not in document
     assert "steal" not in document
@@ -153,6 +153,31 @@ def test_depth_and_growth_are_bounded() -> None:
 
     for body in (deep, chain, multiplied):
         assert refused(svg(body)).reason is Reason.ARTWORK_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<pattern id="p" width="99999" height="2"/>',
+        '<pattern id="p" width="2" height="1e3"/>',
+        '<path d="M0 0L5 1e6" stroke="red" stroke-dasharray="1 2"/>',
+        '<path d="M0 0L-1000000,5" stroke="red" stroke-dasharray="1 2"/>',
+        '<path d="M0 0l5-99999999" stroke="red"/>',
+        '<g transform="scale(1.5e9)"/>',
+    ],
+)
+def test_numbers_far_beyond_the_canvas_are_refused(body: str) -> None:
+    """Coordinates and tiles that make the renderer ask for gigabytes are ARTWORK_TOO_LARGE."""
+    assert refused(svg(body)).reason is Reason.ARTWORK_TOO_LARGE
+
+
+def test_large_numbers_that_are_no_coordinates_pass() -> None:
+    """Ids, colours, names of other programs and small parts of long fractions are left alone."""
+    body = (
+        '<g id="layer99999999" class="1e99" data-x="9e9" fill="#99999999"><path d="M0.123456789 1e-9L5 5Z"/></g>' + RED
+    )
+
+    assert decode_artwork(svg(body), limits=LIMITS, svg_target_px=32).rgba[5, 5].tolist() == [255, 0, 0, 255]
 
 
 def test_a_reference_to_itself_ends() -> None:

@@ -1,7 +1,7 @@
 """Artwork bytes to pixels, safely: what the bytes are, how large they would be, then the decoding itself.
 
 Reading order: media_type.py (type from the bytes), bounds.py (size before decoding), raster.py with colour.py
-(Pillow formats to straight sRGB RGBA), svg_filter.py with svg_growth.py (what of an SVG may reach the renderer), svg.py.
+(Pillow formats to straight sRGB RGBA), svg_filter.py with svg_growth.py (what of an SVG may be rendered), svg.py.
 """
 
 from __future__ import annotations

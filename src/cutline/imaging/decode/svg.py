@@ -35,11 +35,12 @@ _LENGTH: Final = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(
 
 @dataclass(frozen=True, slots=True)
 class _Canvas:
-    """The root's own size in px at 96 per inch, and the view box it states or implies."""
+    """The root's own size in px at 96 per inch, and the view box it states or implies, of so many units."""
 
     width: float
     height: float
     view_box: str
+    units: float
     is_view_box_shaped: bool
 
 
@@ -65,7 +66,7 @@ def decode_svg(data: bytes, *, limits: ArtworkLimits, target_px: int | None) -> 
     if canvas.is_view_box_shaped:
         # Rounding to whole px bends the shape by less than half of one; letterboxing would leave a translucent row.
         root_attributes["preserveAspectRatio"] = "none"
-    document = filter_svg(data, limits=limits, root_attributes=root_attributes)
+    document = filter_svg(data, limits=limits, root_attributes=root_attributes, canvas_units=canvas.units)
     try:
         png = resvg_py.svg_to_bytes(svg_string=document, skip_system_fonts=True)
     except ValueError as error:
@@ -107,6 +108,7 @@ def _canvas(data: bytes) -> _Canvas:
     return _Canvas(
         width,
         height,
+        units=max(box_width, box_height),
         view_box=f"{x:.9g} {y:.9g} {box_width:.9g} {box_height:.9g}",
         is_view_box_shaped=math.isclose(width * box_height, height * box_width, rel_tol=1e-3),
     )

@@ -3,7 +3,8 @@
 The renderer itself would open files that an <image> names, expand internal entities and follow <use> as often as
 told. So it never sees the upload: the document is parsed here by expat and written anew without document type,
 entities, scripts, event handlers and outside references, and its size is bounded by what it would grow to.
-How long a hostile filter renders is not bounded here; that is for the deadline of the process that runs it.
+How long a hostile filter renders, and how much memory nested scales can still make the renderer take, is not bounded
+here: that is for the deadline and the memory limit of the process that runs it.
 """
 
 from __future__ import annotations
@@ -31,14 +32,21 @@ _MAX_ENTITY_CHARS: Final = 300
 _DROPPED_ELEMENTS: Final = frozenset({"script", "foreignObject", "iframe", "audio", "video", "handler", "listener"})
 _EMBEDDED_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _OUTSIDE_URL: Final = re.compile(r"url\(\s*['\"]?\s*(?!['\"]?\s*#)[^)]*\)|@import[^;]*(?:;|$)", re.IGNORECASE)
+# Four digits or an exponent: shorter numbers cannot be beyond any canvas and are most of a drawing.
+_LONG_NUMBER: Final = re.compile(r"(?<![#\d.])(\d{4,}(?:\.\d*)?(?:[eE]\+?\d+)?|(?:\d*\.\d+|\d+\.?)[eE]\+?\d+)")
+_NUMBER: Final = re.compile(r"(\d+\.?\d*(?:[eE]\+?\d+)?|\.\d+(?:[eE]\+?\d+)?)")
+_MOST_CANVASES: Final = 1_000
+_MOST_UNITS: Final = 10_000
+_MOST_TILE: Final = 2
 _FRAGMENT: Final = re.compile(r"(?:^\s*|url\(\s*['\"]?\s*)#([^'\")\s]+)")
 
 
-def filter_svg(data: bytes, *, limits: ArtworkLimits, root_attributes: dict[str, str]) -> str:
+def filter_svg(data: bytes, *, limits: ArtworkLimits, root_attributes: dict[str, str], canvas_units: float) -> str:
     """The document rewritten to its harmless part.
 
     Args:
         data: The SVG file.
+        canvas_units: Longer side of the view box, which coordinates are measured against.
         limits: Pixel limits for the pictures embedded in it, taken together.
         root_attributes: Attributes that replace the root element's own.
 
@@ -46,7 +54,7 @@ def filter_svg(data: bytes, *, limits: ArtworkLimits, root_attributes: dict[str,
         ArtworkError: ARTWORK_UNREADABLE for bad XML, outside references, live text or entities beyond the plain
             ones; ARTWORK_TOO_LARGE for a document that is too deep or grows too large.
     """
-    rewriter = _Rewriter(limits=limits, root_attributes=root_attributes)
+    rewriter = _Rewriter(limits=limits, root_attributes=root_attributes, canvas_units=canvas_units)
     parse(data, start=rewriter.start, end=rewriter.end, text=rewriter.text)
     rewriter.growth.check()
     return "".join(rewriter.written)
@@ -112,6 +120,7 @@ class _Rewriter:
 
     limits: ArtworkLimits
     root_attributes: dict[str, str]
+    canvas_units: float
     written: list[str] = field(default_factory=list)
     growth: Growth = field(default_factory=Growth)
     open_elements: list[str] = field(default_factory=list)
@@ -172,8 +181,25 @@ class _Rewriter:
                     _refuse("refers to something outside itself")
                 kept[key] = value
             else:
+                self._check_numbers(element, key, value)
                 kept[key] = _OUTSIDE_URL.sub("none", value)
         return kept
+
+    def _check_numbers(self, element: str, key: str, value: str) -> None:
+        """Refuses coordinates and pattern tiles far beyond the canvas.
+
+        The renderer takes memory by them, for the dashes of a stroke and the pixels of a tile, and where there is none
+        it ends the process.
+        """
+        if ":" in key or key.startswith(("xmlns", "data-")) or key in {"id", "class"}:
+            return
+        if element == "pattern" and key in {"width", "height"}:
+            numbers, most = _NUMBER.findall(value), _MOST_TILE * self.canvas_units
+        else:
+            numbers, most = _LONG_NUMBER.findall(value), max(_MOST_UNITS, _MOST_CANVASES * self.canvas_units)
+        for number in numbers:
+            if float(number) > most:
+                refuse_as_too_large(f"an SVG with {key} {number}", f"{most:.6g} on its canvas")
 
     def _check_embedded(self, url: str) -> None:
         """Refuses all but base64 pictures whose pixels, taken together, stay within the limits."""
