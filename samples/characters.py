@@ -166,7 +166,7 @@ def donut() -> str:
     rng = random.Random(21)  # noqa: S311  (a drawing, not a secret)
     placed: list[tuple[float, float]] = []
     sprinkles = []
-    colors = ["#ffd166", "#7df9d0", "#ffffff", "#6c8cff", "#ff9f5a"]
+    colors = ["#ffd166", "#7df9d0", "#c79bff", "#6c8cff", "#ff9f5a"]
     for _ in range(3000):
         angle, radius = rng.uniform(0, 2 * math.pi), rng.uniform(340, 496)
         x, y = 800 + radius * math.cos(angle), 780 + radius * math.sin(angle)
