@@ -180,3 +180,17 @@ def test_art_may_touch_the_canvas_edge() -> None:
 
     assert (cutout.rgba[92:, 62:139, 3] == 255).all()
     assert (cutout.rgba[:, :58, 3] == 0).all()
+
+
+def test_bays_and_crests_on_a_gradient_are_cleared() -> None:
+    """A narrow bay into the art, over a gradient with a crest that no polynomial follows, is background to its end."""
+    side_px = 640
+    across = np.abs(np.linspace(-1, 1.4, side_px))[None, :] + np.zeros((side_px, 1))
+    behind = np.stack([250 - 60 * across, 225 - 70 * across, 200 - 30 * across], axis=-1)
+    cover = coverage("disc", side_px)
+    cover[280:640, 310:322] = 0
+
+    cutout = cut(composed(cover, (40, 60, 170), behind))
+
+    assert (cutout.rgba[290:, 312:320, 3] == 0).all()
+    assert overlap(cutout.rgba[..., 3], cover) > 0.99

@@ -107,6 +107,9 @@ def _gradient_background(rgba: type_rgba) -> Background | None:
         return None
     noise = float(np.percentile(stray[on_border][near], 98))
     field, region = _grown_field(small, terms @ fitted, reach=min(_GRADIENT_REACH, 1.5 * noise + 1.5))
+    if region.any():
+        # What the first fit left over is no noise once the field has followed it.
+        noise = float(np.percentile(np.abs(field - small).max(axis=2)[region > 0], 98))
     return Background(field.mean(axis=(0, 1)), field, region, noise, share)
 
 

@@ -119,7 +119,7 @@ def _flood(distance: NDArray[np.uint8], background: Background) -> _Flood:
         return _Flood(outside, strict, noise, 0.0)
     looser = outer_region(at_most(distance, tolerance))
     gained = both(without(looser, outside), above(distance, max(strict, _SOLID_SHARE * tolerance)))
-    leaks = _thick_parts(gained)
+    leaks = _thick_parts(gained, _RIND_PX)
     subject_px = max(1, outside.size - cv2.countNonZero(outside))
     return _Flood(without(looser, leaks), tolerance, noise, cv2.countNonZero(leaks) / subject_px)
 
@@ -135,7 +135,8 @@ def _within_region(outside: type_mask, background: Background) -> type_mask:
     followed = cv2.resize(background.region, (width, height), interpolation=cv2.INTER_LINEAR)
     step_px = max(width, height) // max(background.region.shape) + 1
     near = grown(np.asarray(followed, dtype=np.uint8), 3 * step_px)
-    return without(outside, _thick_parts(without(outside, near)))
+    # Narrow bays of true background are closed at search size; what is wider would have been followed.
+    return without(outside, _thick_parts(without(outside, near), 4 * step_px))
 
 
 def _noise_near_art(distance: NDArray[np.uint8]) -> float:
@@ -155,9 +156,9 @@ def _noise_near_art(distance: NDArray[np.uint8]) -> float:
     return float(np.searchsorted(np.cumsum(histogram), 0.9 * histogram.sum()))
 
 
-def _thick_parts(mask: type_mask) -> type_mask:
-    """The connected parts of a mask that are more than a rind."""
-    seeds = shrunk(mask, _RIND_PX)
+def _thick_parts(mask: type_mask, rind_px: int) -> type_mask:
+    """The connected parts of a mask that are somewhere thicker than twice the rind."""
+    seeds = shrunk(mask, rind_px)
     if not seeds.any():
         return seeds
     parts = parts_of(mask, connectivity=4)
