@@ -74,7 +74,7 @@ class CompositeFigures:
         semi_transparent: Whether a real part of the art is see-through.
         boundary_near: Share of the true boundary that looks like the background; None on busy backgrounds.
         enclosed_near: Share of the subject that the largest enclosed piece of background colour has; None as above.
-        has_holes: Whether the art encloses background.
+        hole_share: Area of the background that the art encloses, as a share of the subject.
         method: The method the engine took, or `none` where it refused.
         refusal: The reason it refused with.
         confidence: Its confidence, 0 where it refused.
@@ -96,7 +96,7 @@ class CompositeFigures:
     semi_transparent: bool
     boundary_near: float | None
     enclosed_near: float | None
-    has_holes: bool
+    hole_share: float
     method: str
     refusal: str | None
     confidence: float
@@ -196,7 +196,7 @@ def _measured(source: Source, truth: Truth, background: Background) -> Composite
         semi_transparent=truth.is_semi_transparent,
         boundary_near=truth.boundary_near(backdrop) if plain else None,
         enclosed_near=truth.enclosed_near(backdrop) if plain else None,
-        has_holes=bool(truth.holes.any()),
+        hole_share=truth.hole_share,
         method=removal.method,
         refusal=removal.refusal,
         confidence=removal.confidence,

@@ -52,6 +52,11 @@ class Truth:
         """Background that the art encloses."""
         return (self.alpha < SOLID_LEVEL) & ~self.outer
 
+    @property
+    def hole_share(self) -> float:
+        """Area of the holes as a share of the solid art; 0 for art without any."""
+        return int(np.count_nonzero(self.holes)) / max(1, int(np.count_nonzero(self.alpha >= SOLID_LEVEL)))
+
     @cached_property
     def filled(self) -> NDArray[np.uint8]:
         """Alpha with enclosed background made solid, soft edges of the holes included."""

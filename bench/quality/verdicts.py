@@ -258,7 +258,9 @@ def label(figures: CompositeFigures) -> str:
 
 def _row(name: str, members: Sequence[CompositeFigures]) -> Row:
     holes = [one.holes_iou for one in members if has_tellable_holes(one) and one.holes_iou is not None]
-    recalls = [one.hole_recall for one in members if has_tellable_holes(one) and one.hole_recall is not None]
+    recalls = [
+        (one.hole_recall, one.hole_share) for one in members if has_tellable_holes(one) and one.hole_recall is not None
+    ]
     return Row(
         name=name,
         count=len(members),
@@ -270,7 +272,8 @@ def _row(name: str, members: Sequence[CompositeFigures]) -> Row:
         fringe=fmean(one.fringe for one in members),
         fringe_naive=fmean(one.fringe_naive for one in members),
         holes_iou=fmean(holes) if holes else None,
-        hole_recall=fmean(recalls) if recalls else None,
+        # Weighted by area: the gaps of a few pixels between hairs are no holes anybody asked for.
+        hole_recall=fmean((r for r, _ in recalls), weights=[share for _, share in recalls]) if recalls else None,
         confidence=fmean(one.confidence for one in members),
     )
 

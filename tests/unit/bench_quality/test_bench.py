@@ -31,7 +31,7 @@ GOOD = CompositeFigures(
     semi_transparent=False,
     boundary_near=0.0,
     enclosed_near=0.0,
-    has_holes=False,
+    hole_share=0.0,
     method="FLAT",
     refusal=None,
     confidence=0.9,
@@ -109,6 +109,14 @@ def test_holes_are_judged_where_they_can_be_told_from_art() -> None:
     """Enclosed art of background colour above half a per cent of the subject takes a composite out of that row."""
     assert has_tellable_holes(replace(GOOD, enclosed_near=0.005))
     assert not has_tellable_holes(replace(GOOD, enclosed_near=0.006))
+
+
+def test_hole_recall_is_weighted_by_area() -> None:
+    """A large hole removed outweighs a tiny one that was kept."""
+    large, tiny = replace(GOOD, hole_share=0.3, hole_recall=1.0), replace(GOOD, hole_share=0.1, hole_recall=0.0)
+
+    assert rows([large, tiny])[0].hole_recall == pytest.approx(0.75)
+    assert rows([GOOD])[0].hole_recall is None
 
 
 def test_confidence_is_judged_on_its_half_and_on_ten_of_each() -> None:
