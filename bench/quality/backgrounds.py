@@ -110,11 +110,8 @@ def _checker(width: int, height: int, _rng: np.random.Generator) -> type_rgb:
     return np.repeat(levels[..., None], 3, axis=2)
 
 
-def drawn_backgrounds(art_name: str) -> tuple[Background, ...]:
-    """Every kind for one artwork: the plain ones, the checker, and two photo-like scenes of four in turn."""
-    scenes = list(PHOTO_LIKE)
-    first = int(generator_for(art_name, "scenes").integers(len(scenes)))
-    chosen = [scenes[first], scenes[(first + 1) % len(scenes)]]
+def drawn_backgrounds() -> tuple[Background, ...]:
+    """Every kind: the plain ones, the checker, and each photo-like scene."""
     return (
         Background("white", Kind.WHITE, _one_colour(255, 255, 255)),
         Background("near-white", Kind.NEAR_WHITE, _one_colour(*NEAR_WHITE)),
@@ -122,7 +119,7 @@ def drawn_backgrounds(art_name: str) -> tuple[Background, ...]:
         Background("gradient", Kind.GRADIENT, _gradient),
         Background("jpeg", Kind.JPEG, _one_colour(255, 255, 255)),
         Background("checker", Kind.CHECKER, _checker),
-        *(Background(scene, Kind.PHOTO, PHOTO_LIKE[scene]) for scene in chosen),
+        *(Background(scene, Kind.PHOTO, draw) for scene, draw in PHOTO_LIKE.items()),
     )
 
 

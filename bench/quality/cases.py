@@ -155,16 +155,14 @@ def measure_artwork(source: Source, backgrounds_folder: Path | None = None) -> A
     """Measures one artwork on every background, and its cut line twice."""
     cv2.setNumThreads(1)
     truth = Truth(source.load())
-    composites = tuple(
-        _measured(source, truth, background) for background in backgrounds_of(source.name, backgrounds_folder)
-    )
+    composites = tuple(_measured(source, truth, background) for background in backgrounds_of(backgrounds_folder))
     white = next(figures for figures in composites if figures.kind is Kind.WHITE)
     return ArtworkFigures(composites, _cut_lines(source, truth, white.boundary_near or 0.0))
 
 
-def backgrounds_of(art_name: str, folder: Path | None) -> tuple[Background, ...]:
-    """What an artwork is put on: the drawn backgrounds, and the pictures of a folder."""
-    return (*drawn_backgrounds(art_name), *(photographs(folder) if folder else ()))
+def backgrounds_of(folder: Path | None) -> tuple[Background, ...]:
+    """What artworks are put on: the drawn backgrounds, and the pictures of a folder."""
+    return (*drawn_backgrounds(), *(photographs(folder) if folder else ()))
 
 
 def remove_background(data: bytes, *, holes: bool) -> Removal:
@@ -215,7 +213,7 @@ def _cut_lines(source: Source, truth: Truth, near_white: float) -> tuple[CutLine
     """From the art with its alpha, and from its composite on white."""
     file = io.BytesIO()
     Image.fromarray(truth.rgba).save(file, "PNG", compress_level=1)
-    white = next(background for background in drawn_backgrounds(source.name) if background.kind is Kind.WHITE)
+    white = next(background for background in drawn_backgrounds() if background.kind is Kind.WHITE)
     composite, _ = white.compose(truth.rgba, white.behind(truth.rgba, source.name))
     figures = []
     for name, data, method in (

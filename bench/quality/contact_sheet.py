@@ -77,7 +77,7 @@ def _tiles(
 ) -> list[NDArray[np.uint8]]:
     """Composite, truth, result, and their difference: red is missing, blue is extra."""
     truth = Truth(source.load())
-    background = next(one for one in backgrounds_of(figures.art, backgrounds_folder) if one.name == figures.background)
+    background = next(one for one in backgrounds_of(backgrounds_folder) if one.name == figures.background)
     data, picture = background.compose(truth.rgba, background.behind(truth.rgba, figures.art))
     result = remove_background(data, holes=holes).rgba
     alpha = truth.alpha if holes else truth.filled

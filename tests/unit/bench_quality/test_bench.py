@@ -147,7 +147,7 @@ def test_one_artwork_from_drawing_to_report(tmp_path: Path, capsys: pytest.Captu
     report = json.loads((tmp_path / "quality.json").read_text())
     block = {one["background"]: one for one in report["added"]["composites"]}
     assert block["white"]["iou"] == 1
-    assert len(report["drawn"]["composites"]) == 8
+    assert len(report["drawn"]["composites"]) == 10
     assert {one["source"] for one in report["drawn"]["cut_lines"]} == {"alpha", "white"}
     with Image.open(tmp_path / "quality.jpg") as sheet:
         assert sheet.width > 600
