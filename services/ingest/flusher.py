@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -274,29 +274,27 @@ class Flusher:
     async def _resolve(self, repeats: list[_Pending]) -> list[_Pending]:
         """Answers submits that repeat something; returns those to try again.
 
-        A request id is looked at once a round, so that its second caller sees what the first was answered with.
+        A request id is looked at once a round: what its first caller repeats tells the answer of all others that ask
+        the same, however many they are.
         """
-        calls: set[tuple[str, UUID]] = set()
-        now, later = [], []
+        by_call: dict[object, list[_Pending]] = {}
         for pending in repeats:
             call = pending.row.call
-            if call.request_id is not None and (call.tenant, call.request_id) in calls:
-                later.append(pending)
-                continue
-            now.append(pending)
-            if call.request_id is not None:
-                calls.add((call.tenant, call.request_id))
-        found = await resolve_repeats(self._database.pool, [pending.row for pending in now])
-        for position, pending in enumerate(now):
+            key = pending if call.request_id is None else (call.tenant, call.request_id)
+            by_call.setdefault(key, []).append(pending)
+        callers = list(by_call.values())
+        found = await resolve_repeats(self._database.pool, [first.row for first, *_ in callers])
+        later = []
+        for position, (first, *others) in enumerate(callers):
             repeat = found.get(position)
-            if repeat is None and pending.refusal is not None:
-                pending.fail(pending.refusal)
+            if repeat is None and first.refusal is not None:
+                first.fail(first.refusal)
+                later.extend(others)
             elif repeat is None:
-                later.append(pending)
-            elif repeat.conflict:
-                pending.fail(request_id_reused(pending.row.call.request_id))
+                later.extend([first, *others])
             else:
-                pending.answer(repeat)
+                _answer_repeat(first, repeat)
+                later.extend(other for other in others if not _answered_alike(other, first, repeat))
         return later
 
     async def _publish(self, new: list[_Pending], accepted: dict[UUID, datetime]) -> None:
@@ -334,3 +332,19 @@ class Flusher:
             return
         acked = await self._publisher.publish(messages, timeout_s=ACK_WAIT_S)
         self._published.extend(pending.row.outbox_id for pending, has in zip(released, acked, strict=True) if has)
+
+
+def _answer_repeat(pending: _Pending, repeat: Repeat) -> None:
+    if repeat.conflict:
+        pending.fail(request_id_reused(pending.row.call.request_id))
+    else:
+        pending.answer(repeat)
+
+
+def _answered_alike(other: _Pending, first: _Pending, repeat: Repeat) -> bool:
+    """Answers a caller of the same request id as `first`, where what that one repeats decides it."""
+    same_body = other.row.call.body_sha256 == first.row.call.body_sha256
+    if repeat.conflict and not same_body:
+        return False  # the id belongs to a third body, which may be this one
+    _answer_repeat(other, repeat if same_body else replace(repeat, conflict=True))
+    return True

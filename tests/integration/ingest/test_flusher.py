@@ -96,6 +96,19 @@ async def test_equal_work_in_one_batch_is_joined(bench: Bench, make: Make, tenan
     assert len(await bench.tickets()) == 1
 
 
+async def test_one_call_repeated_at_once_gives_all_the_same_answer(bench: Bench, make: Make, tenant: str) -> None:
+    """A hundred copies of one call make one design; another body under its id is refused, wherever it stands."""
+    request_id = uuid4()
+    rows = [make(tenant, request_id=request_id, body="other" if number % 10 == 9 else "") for number in range(100)]
+
+    answers = await asyncio.gather(*(bench.submit(row) for row in rows), return_exceptions=True)
+
+    refused = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert [type(answer) for answer in refused] == [ConflictError] * 10
+    assert {answer.design_id for answer in answers if not isinstance(answer, BaseException)} == {rows[0].design_id}
+    assert await bench.database.fetchval("SELECT count(*) FROM designs") == 1
+
+
 async def test_a_repeated_request_id_gives_the_first_answer_again(bench: Bench, make: Make, tenant: str) -> None:
     """Also when the design has ended meanwhile, and also when the first answer was a joined one."""
     first, joined = (make(tenant, request_id=uuid4()) for _ in range(2))
