@@ -17,11 +17,12 @@ from typing import Any, Final
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode, Tracer
 
-from cutline.domain.errors import Reason, UnimplementedError
+from cutline.domain.errors import InvalidInputError, Reason, UnimplementedError
 from cutline.domain.principal import Scope
 from cutline.rpc.auth import Authenticator, credential_of
 from cutline.rpc.call import Call, enter_call
@@ -53,6 +54,7 @@ _SERVER_FAULTS: Final = frozenset(
 )
 
 Behavior = Callable[[Any, Any], Any]
+Read = Callable[[bytes], Any]
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -80,28 +82,27 @@ class CallGuard:
         if handler.request_streaming:
             msg = f"{method} takes a stream of requests, which the guard does not cover"
             raise TypeError(msg)
-        codec = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
+        # Requests come as bytes and are read here: what gRPC itself cannot read it answers with the exception's text.
+        read, codec = _reader(handler), {"response_serializer": handler.response_serializer}
         if handler.response_streaming:
-            behavior = self._stream(_asynchronous(method, handler.unary_stream), scope)
+            behavior = self._stream(_asynchronous(method, handler.unary_stream), scope, read)
             return grpc.unary_stream_rpc_method_handler(self._observed(method, behavior), **codec)
-        behavior = self._unary(_asynchronous(method, handler.unary_unary), scope)
+        behavior = self._unary(_asynchronous(method, handler.unary_unary), scope, read)
         return grpc.unary_unary_rpc_method_handler(self._observed(method, behavior), **codec)
 
-    def _unary(self, behavior: Behavior, scope: Scope) -> Behavior:
-        async def answer(request: Any, exchange: _Exchange) -> Any:
+    def _unary(self, behavior: Behavior, scope: Scope, read: Read) -> Behavior:
+        async def answer(body: bytes, exchange: _Exchange) -> Any:
             await self._identify(exchange, scope)
-            return await behavior(request, exchange.context)
+            return await behavior(read(body), exchange.context)
 
         return answer
 
-    def _stream(self, behavior: Behavior, scope: Scope) -> Behavior:
+    def _stream(self, behavior: Behavior, scope: Scope, read: Read) -> Behavior:
         generates = inspect.isasyncgenfunction(behavior)
 
-        async def answer(request: Any, exchange: _Exchange) -> None:
+        async def answer(body: bytes, exchange: _Exchange) -> None:
             call = await self._identify(exchange, scope)
+            request = read(body)
             with self._streams.admitted(call.principal.tenant):
                 if not generates:
                     await behavior(request, exchange.context)
@@ -132,7 +133,7 @@ class CallGuard:
         named = {Attribute.RPC_SYSTEM.value: "grpc", Attribute.RPC_METHOD.value: method}
         measured = {code: named | {Attribute.RPC_STATUS_CODE.value: code.name} for code in grpc.StatusCode}
 
-        async def observed(request: Any, context: Context) -> Any:
+        async def observed(body: bytes, context: Context) -> Any:
             began = time.perf_counter()
             metadata = _metadata(context)
             span = _server_span(tracer, method, metadata.get(TRACEPARENT), named)
@@ -141,7 +142,7 @@ class CallGuard:
             context.set_trailing_metadata(exchange.trailers)
             code = grpc.StatusCode.OK
             try:
-                return await answer(request, exchange)
+                return await answer(body, exchange)
             except asyncio.CancelledError:
                 code = grpc.StatusCode.CANCELLED
                 raise
@@ -213,6 +214,21 @@ def _metadata(context: Context) -> dict[str, str]:
     """The call's text metadata; of repeated keys the last one."""
     pairs: Iterable[tuple[str, object]] = context.invocation_metadata() or ()
     return {key: value for key, value in pairs if isinstance(value, str)}
+
+
+def _reader(handler: grpc.RpcMethodHandler[Any, Any]) -> Read:
+    """Reads a method's request; bytes that are none are the caller's mistake."""
+    deserialise = handler.request_deserializer
+
+    def read(body: bytes) -> Any:
+        try:
+            return deserialise(body) if deserialise else body
+        except DecodeError:
+            raise InvalidInputError(
+                Reason.INVALID_ARGUMENT, "The bytes of the request are no message of this method."
+            ) from None
+
+    return read
 
 
 def _asynchronous(method: str, behavior: Behavior | None) -> Behavior:

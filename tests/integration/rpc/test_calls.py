@@ -153,6 +153,21 @@ async def test_a_handler_that_would_block_is_refused_at_the_start(serving: Servi
             served.server._guard.guarded("a.B/C", Scope.ADMIN, handler)
 
 
+async def test_bytes_that_are_no_request_are_refused_without_a_trace_of_the_parser(serving: Serving) -> None:
+    """Garbage is the caller's mistake like any other, on calls and on streams, and only a known caller is read."""
+    async with serving() as served:
+        for method, scope in (("IngestService/CreateUpload", "write"), ("StatusService/WatchDesign", "read")):
+            raw = served.channel.unary_unary if scope == "write" else served.channel.unary_stream
+            call: Any = raw(f"/cutline.v1.{method}")(
+                b"\x0a\x02\xff\xfe", metadata=(("authorization", f"Bearer acme:designs:{scope}"),)
+            )
+            assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert (await _error_info(call)).reason == Reason.INVALID_ARGUMENT
+            assert "Error" not in await call.details()
+            anonymous: Any = raw(f"/cutline.v1.{method}")(b"\xff")
+            assert await anonymous.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
 async def test_a_request_over_the_limit_is_refused(serving: Serving) -> None:
     """A message larger than the setting never reaches a handler."""
     async with serving(max_message_bytes=65_536) as served:
