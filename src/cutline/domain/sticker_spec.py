@@ -16,6 +16,9 @@ DEFAULT_LONGER_SIDE_MM: Final = 75.0
 MIN_ART_SIDE_MM: Final = 5.0
 """Least finished side after the border on both sides is taken off."""
 
+_ROUNDING_MM: Final = 1e-9
+"""What subtracting decimals in binary may be off by: 8.2 less twice 1.6 is a hair under 5."""
+
 _COLOR = re.compile(r"#[0-9a-f]{6}|none")
 _SCENE = re.compile(r"[a-z0-9-]{1,63}")
 
@@ -207,7 +210,7 @@ def _violations(spec: StickerSpec, prefix: str) -> list[FieldViolation]:
     for name, limit in LIMITS.items():
         value = getattr(spec, name)
         if value is not None and not limit.holds(value):
-            found.append(FieldViolation(prefix + name, f"{value:g} is not {limit}", "OUT_OF_RANGE"))
+            found.append(FieldViolation(prefix + name, f"{_shown(value)} is not {limit}", "OUT_OF_RANGE"))
     if spec.border_color is not None and not _COLOR.fullmatch(spec.border_color):
         found.append(
             FieldViolation(
@@ -226,15 +229,21 @@ def _violations(spec: StickerSpec, prefix: str) -> list[FieldViolation]:
     return found
 
 
+def _shown(value: float) -> str:
+    """The value in few digits, or in all where rounding would show it as one that is allowed."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
 def _conflicts(spec: ResolvedSpec, prefix: str) -> list[FieldViolation]:
     found = []
     for name in ("width_mm", "height_mm"):
         side = getattr(spec, name)
-        if side is not None and side - 2 * spec.border_mm < MIN_ART_SIDE_MM:
+        if side is not None and side - 2 * spec.border_mm < MIN_ART_SIDE_MM - _ROUNDING_MM:
             found.append(
                 FieldViolation(
                     prefix + name,
-                    f"{side:g} leaves {side - 2 * spec.border_mm:g} mm for the art inside a border of"
+                    f"{_shown(side)} leaves {side - 2 * spec.border_mm:g} mm for the art inside a border of"
                     f" {spec.border_mm:g} mm; at least {MIN_ART_SIDE_MM:g} mm must remain",
                     "OUT_OF_RANGE",
                 )

@@ -51,6 +51,12 @@ def test_a_value_beyond_a_limit_is_refused_with_value_and_limit(name: str) -> No
         assert str(limit) in violation.description
 
 
+def test_a_value_just_beyond_a_limit_is_shown_in_full() -> None:
+    """Rounded, it would read as if the limit itself were refused."""
+    with pytest.raises(InvalidInputError, match=r"4\.99999999 is not 5 to 1000 mm"):
+        resolve(StickerSpec(width_mm=4.99999999))
+
+
 def test_every_bad_field_is_named_at_once() -> None:
     """Two bad fields give two violations."""
     with pytest.raises(InvalidInputError) as caught:
@@ -69,6 +75,13 @@ def test_a_border_that_leaves_no_room_for_art_is_refused() -> None:
         resolve(StickerSpec(width_mm=10, border_mm=3))
 
     assert resolve(StickerSpec(width_mm=11, border_mm=3)).width_mm == 11
+
+
+def test_exactly_the_least_room_for_art_is_enough() -> None:
+    """In binary 8.2 less twice 1.6 is a hair under 5, which is nobody's fault."""
+    for tenths in range(201):
+        width_mm, border_mm = (50 + 2 * tenths) / 10, tenths / 10
+        assert resolve(StickerSpec(width_mm=width_mm, border_mm=border_mm)).width_mm == width_mm
 
 
 def test_a_preset_decides_between_explicit_and_default() -> None:
