@@ -33,6 +33,7 @@ MAX_PAGE_SIZE: Final = 500
 # Clients refuse messages over 4 MiB unless told otherwise; a page of long designs is cut short of that.
 MAX_PAGE_BYTES: Final = 3_000_000
 MAX_TEXT_CHARACTERS: Final = 200
+MAX_CONDITIONS: Final = 32
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -149,6 +150,9 @@ def _page_size(asked: int) -> int:
 
 
 def _conditions(request: pb.ListDesignsRequest) -> DesignFilter:
+    for name, entries in (("states", request.states), ("labels", request.labels)):
+        if len(entries) > MAX_CONDITIONS:
+            _refuse(name, f"{len(entries)} entries are more than {MAX_CONDITIONS}", "OUT_OF_RANGE")
     states = [
         enum_from_wire(DesignState, design_pb2.Design.State, "STATE_", number, "states") for number in request.states
     ]

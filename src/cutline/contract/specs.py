@@ -12,6 +12,9 @@ from cutline.domain.outputs import CutoutMethod, OutputFormat
 from cutline.domain.sticker_spec import CutType, IslandPolicy, LinerShape, ResolvedSpec, StickerSpec
 from cutline.v1 import sticker_spec_pb2 as pb
 
+MAX_ENTRIES: Final = 32
+"""Most entries of a list in a spec: it is kept as asked for, repeats and all."""
+
 _E = TypeVar("_E", bound=StrEnum)
 
 # The stubs type each wire enum as a class of its own; what they share is Name and Value.
@@ -60,11 +63,15 @@ def spec_from_wire(message: pb.StickerSpec, *, field_prefix: str = "spec.") -> S
     """The spec as asked for.
 
     Raises:
-        InvalidInputError: An enum has a number this release does not know.
+        InvalidInputError: An enum has a number this release does not know, or a list too many entries.
     """
     values: dict[str, Any] = {name: getattr(message, name) for name in _SCALARS if message.HasField(name)}
     for name, (kind, wire, prefix) in _ENUMS.items():
         values[name] = enum_from_wire(kind, wire, prefix, getattr(message, name), field_prefix + name)
+    for name, entries in (("output_formats", message.output_formats), ("mockups.scenes", message.mockups.scenes)):
+        if len(entries) > MAX_ENTRIES:
+            field, text = field_prefix + name, f"{len(entries)} entries are more than {MAX_ENTRIES}"
+            raise InvalidInputError.of_fields(FieldViolation(field, text, "OUT_OF_RANGE"))
     if message.output_formats:
         field = f"{field_prefix}output_formats"
         formats = [

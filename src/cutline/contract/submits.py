@@ -107,7 +107,10 @@ def read_spec(message: spec_pb.StickerSpec, *, field_prefix: str = "spec.") -> S
     Raises:
         InvalidInputError: A value lies outside its limit, or a scene is unknown.
     """
-    return _spec_wish(message.SerializeToString(deterministic=True), field_prefix)
+    known = spec_pb.StickerSpec()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()  # what no release reads must not be remembered
+    return _spec_wish(known.SerializeToString(deterministic=True), field_prefix)
 
 
 @lru_cache(maxsize=2048)

@@ -93,11 +93,11 @@ class ListDesignsRequest(_message.Message):
     """Only designs whose title, reference or file name contains this text, case ignored; at most 200 characters."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_design_pb2.Design.State.ValueType]:
-        """Only designs in one of these states."""
+        """Only designs in one of these states; at most 32 entries."""
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Only designs that carry all these labels."""
+        """Only designs that carry all these labels; at most 32."""
 
     @_builtins.property
     def create_time_from(self) -> _timestamp_pb2.Timestamp:

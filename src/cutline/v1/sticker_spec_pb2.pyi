@@ -244,7 +244,9 @@ class StickerSpec(_message.Message):
     """Printer preset id, such as "generic" (the default) or "roland"."""
     @_builtins.property
     def output_formats(self) -> _containers.RepeatedScalarFieldContainer[Global___OutputFormat.ValueType]:
-        """Files to make; empty means all of them. The cutout PNG and the report are made always: later stages read them."""
+        """Files to make, at most 32 entries; empty means all of them. The cutout PNG and the report are made always: later
+        stages read them.
+        """
 
     @_builtins.property
     def mockups(self) -> Global___MockupSelection:
@@ -346,7 +348,7 @@ class MockupSelection(_message.Message):
     SCENES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def scenes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Scene ids, such as "laptop"; an unknown id is refused with INVALID_ARGUMENT."""
+        """Scene ids, such as "laptop", at most 32; an unknown id is refused with INVALID_ARGUMENT."""
 
     def __init__(
         self,

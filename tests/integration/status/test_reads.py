@@ -161,6 +161,8 @@ async def test_a_page_token_belongs_to_its_list(stand: Stand, tenant: str) -> No
         (pb.ListDesignsRequest(page_size=-1), "page_size"),
         (pb.ListDesignsRequest(states=[design_pb2.Design.STATE_UNSPECIFIED]), "states"),
         (pb.ListDesignsRequest(states=[design_pb2.Design.State.ValueType(99)]), "states"),
+        (pb.ListDesignsRequest(states=[design_pb2.Design.STATE_READY] * 33), "states"),
+        (pb.ListDesignsRequest(labels={str(number): "" for number in range(33)}), "labels"),
         (pb.ListDesignsRequest(text="x" * 201), "text"),
         (pb.ListDesignsRequest(text="a\0b"), "text"),
         (pb.ListDesignsRequest(reference="\0"), "reference"),

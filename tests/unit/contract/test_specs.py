@@ -15,6 +15,7 @@ from cutline.contract.specs import (
     spec_to_json,
     spec_to_wire,
 )
+from cutline.contract.submits import read_spec
 from cutline.domain.errors import InvalidInputError
 from cutline.domain.outputs import CutoutMethod, OutputFormat
 from cutline.domain.sticker_spec import LIMITS, CutType, IslandPolicy, LinerShape, StickerSpec, resolve
@@ -62,6 +63,29 @@ def test_an_unknown_enum_number_is_refused_by_name() -> None:
 
     with pytest.raises(InvalidInputError, match=r"spec\.cut_type"):
         spec_from_wire(message)
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (pb.StickerSpec(output_formats=[pb.OUTPUT_FORMAT_PRINT_PDF] * 33), r"spec\.output_formats"),
+        (pb.StickerSpec(mockups=pb.MockupSelection(scenes=["laptop"] * 33)), r"spec\.mockups\.scenes"),
+    ],
+)
+def test_a_list_of_more_entries_than_a_spec_may_have_is_refused(message: pb.StickerSpec, field: str) -> None:
+    """A spec is stored as asked for, so that a list of half a million repeats is not one."""
+    with pytest.raises(InvalidInputError, match=rf"{field}: 33 entries are more than 32"):
+        spec_from_wire(message)
+
+
+def test_what_no_release_reads_of_a_spec_is_not_remembered() -> None:
+    """Specs that differ in unknown fields only are one; else a caller could fill the memory with them."""
+    plain = read_spec(pb.StickerSpec(width_mm=50))
+    padded = pb.StickerSpec.FromString(
+        pb.StickerSpec(width_mm=50).SerializeToString() + bytes([0xFA, 0x3E, 3]) + b"pad"  # field 1007
+    )
+
+    assert read_spec(padded) is plain
 
 
 def test_no_mockups_and_all_mockups_are_different_wishes() -> None:
