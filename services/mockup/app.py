@@ -45,6 +45,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         topology=topology,
         telemetry=telemetry,
         hard_deadline_s=work.hard_deadline_s,
+        outage=blobs.problem,
     )
     plan = SlotPlan(
         warm_up="services.mockup.work:warm_up",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 import time
 from contextlib import suppress
 from functools import partial
@@ -13,7 +14,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from cutline.domain.errors import CutlineError, Reason, UnavailableError
 from cutline.jobs.v1 import ticket_pb2
-from cutline.messaging.outcomes import Outcome, Reject, Retry
+from cutline.messaging.outcomes import Outcome, Reject, Retry, Snooze
 from cutline.messaging.room import Room
 from cutline.messaging.settlement import PUBLIC_FAULT, UNREACHABLE_NAK_S, Desk, Ending, Settlement
 from cutline.messaging.slot import (
@@ -35,6 +36,8 @@ log = get_logger(__name__)
 
 # From the second crash on a job has its worker to itself, so that it takes nobody with it.
 ALONE_AFTER_CRASHES = 2
+OUTAGE_PAUSE_S = (1.0, 4.0)
+"""Shortest and longest wait of a job for a store that is away."""
 _SOUND = frozenset({"succeeded", "snoozed", "cancelled", "superseded", "interrupted"})
 
 
@@ -169,10 +172,20 @@ class Delivery:
                 return Ending.INTERRUPTED
             raise
         except Exception as error:  # noqa: BLE001  (whatever it is, the job ends and the worker goes on)
-            return _outcome_of(SlotDeadlineError() if timeout.expired() else error, self._desk.hard_deadline_s)
+            cause = SlotDeadlineError() if timeout.expired() else error
+            if (timeout.expired() or isinstance(error, UnavailableError)) and await self._outage():
+                return Snooze(random.uniform(*OUTAGE_PAUSE_S))  # noqa: S311  (jitter, no secret)
+            return _outcome_of(cause, self._desk.hard_deadline_s)
         finally:
             self._handling = None
         return Ending.UNWANTED if work.cancel.is_set() else outcome
+
+    async def _outage(self) -> bool:
+        """Whether no job could be done now: then it is not this one that failed."""
+        problem = await self._desk.outage()
+        if problem is not None:
+            log.warning("delivery.outage", problem=problem)
+        return problem is not None
 
     def _measure(self, claim: Claim, took_s: float) -> None:
         metrics, outcome = self._desk.telemetry.metrics, self.settlement.name
@@ -212,6 +225,8 @@ def _outcome_of(error: Exception, hard_deadline_s: float) -> Outcome | Ending:
 
 def _retry_of(error: Exception, hard_deadline_s: float) -> Retry:
     match error:
+        case UnavailableError():  # its pause is meant for a client that waits; a job backs off
+            return Retry(error.reason, error.message)
         case CutlineError():
             return Retry(error.reason, error.message, error.retry_after_s)
         case SlotDeadlineError():

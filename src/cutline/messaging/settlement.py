@@ -8,6 +8,7 @@ outcome or exception                   what becomes of the job
 Done                                   results, follow-up and outbox in one transaction
 Retry; a CutlineError that may pass;   counted as a failure; waits for its next try, dead after
 memory or time exceeded; anything else the last one
+a store that is away for every job     waits, not counted
 Reject; any other CutlineError         dead at once
 Snooze                                 waits, not counted
 the slot's process died                counted as a crash; dead after the third
@@ -41,6 +42,7 @@ from cutline.messaging.tickets import design_ring
 from cutline.messaging.topology import Topology
 from cutline.messaging.work import Handler
 from cutline.runtime.logging import get_logger
+from cutline.runtime.readiness import Check
 from cutline.store.attempts import Attempts, Claim
 from cutline.store.commits import Committed
 from cutline.store.outbox import delete_outbox
@@ -73,6 +75,7 @@ class Desk:
         topology: Names subjects.
         telemetry: Spans and metrics.
         hard_deadline_s: Time an attempt may take.
+        outage: Says what the handler needs and nobody has at present; asked when a job was not served.
     """
 
     stage: Stage
@@ -83,6 +86,7 @@ class Desk:
     topology: Topology
     telemetry: Telemetry
     hard_deadline_s: float
+    outage: Check
 
     @property
     def ack_wait_s(self) -> float:

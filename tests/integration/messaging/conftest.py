@@ -26,6 +26,7 @@ from cutline.messaging.topology import Topology, job_msg_id
 from cutline.messaging.work import Handler
 from cutline.messaging.worker import PullWorker
 from cutline.runtime.lifecycle import Lifecycle, Part
+from cutline.runtime.readiness import Check
 from cutline.store.attempts import Attempts
 from cutline.store.ids import new_id
 from cutline.store.pool import Database
@@ -45,6 +46,10 @@ _INSERT = """
     INSERT INTO jobs (job_id, tenant, design_id, generation, stage, lane, state, max_attempts)
     SELECT $2, $3, design_id, 1, 'imaging', $4, 'QUEUED', $5 FROM design
 """
+
+
+async def _no_outage() -> None:
+    return None
 
 
 async def until(fact: Callable[[], Awaitable[Any]], *, within_s: float = 30.0) -> None:
@@ -119,6 +124,7 @@ class Floor:
     async def worker(
         self, handler: Handler, *, name: str = "worker", slots: int = 1, deadline_s: float = 60.0,
         stop_grace_s: float = 0.0, ack_wait_s: float | None = None, telemetry: Telemetry | None = None,
+        outage: Check = _no_outage,
     ) -> PullWorker:  # fmt: skip
         """Starts a worker of the imaging stage; it stops with the test."""
         topology = self.topology if ack_wait_s is None else Topology(ack_wait_s=ack_wait_s)
@@ -135,6 +141,7 @@ class Floor:
             topology=topology,
             telemetry=telemetry,
             hard_deadline_s=deadline_s,
+            outage=outage,
         )
         crew = [Slot(SlotPlan()) for _ in range(slots)]
         worker = PullWorker(

@@ -228,6 +228,44 @@ async def test_snooze_counts_nothing(floor: Floor) -> None:
     assert await floor.outcomes(job) == ["SNOOZED"]
 
 
+async def test_an_outage_of_a_store_is_no_failure_of_the_job(floor: Floor) -> None:
+    """While the object store is away for every job its jobs wait uncounted; what it refuses of one job alone counts."""
+    problem: str | None = "the object store does not answer"
+
+    async def outage() -> str | None:
+        return problem
+
+    stand = Stand(floor)
+    stand.outcome = UnavailableError(Reason.BLOBS_UNAVAILABLE, "The file store does not answer; try again.")
+    await floor.worker(stand, outage=outage)
+    job = await floor.submit(max_attempts=1)
+    await floor.until_state(job, "WAITING")
+    assert (await floor.job(job))["failure_count"] == 0
+
+    problem = None
+    await floor.release(job)
+    await floor.until_state(job, "DEAD")
+
+    assert await floor.outcomes(job) == ["SNOOZED", "FAILED"]
+    assert (await floor.design(job))["failure_reason"] == "BLOBS_UNAVAILABLE"
+
+
+async def test_time_spent_waiting_for_a_store_is_no_failure_of_the_job(floor: Floor) -> None:
+    """Work that reaches the hard deadline because the object store hangs waits uncounted."""
+
+    async def outage() -> str | None:
+        return "the object store does not answer"
+
+    stand = Stand(floor)
+    stand.go_on.clear()
+    await floor.worker(stand, deadline_s=0.5, outage=outage)
+    job = await floor.submit(max_attempts=1)
+
+    await floor.until_state(job, "WAITING")
+
+    assert await floor.outcomes(job) == ["SNOOZED"]
+
+
 async def test_a_crash_of_the_process_is_counted_and_tried_again(floor: Floor, tmp_path: Path) -> None:
     """A child that dies ends its attempt as CRASHED, apart from failures; the next attempt succeeds."""
     stand = Stand(floor)
