@@ -180,6 +180,17 @@ def test_large_numbers_that_are_no_coordinates_pass() -> None:
     assert decode_artwork(svg(body), limits=LIMITS, svg_target_px=32).rgba[5, 5].tolist() == [255, 0, 0, 255]
 
 
+@pytest.mark.parametrize("colour", ["#d1e7dd", "#e1e8ed", "#F1E9AB", "#2e90ff"])
+def test_a_colour_is_no_number(colour: str) -> None:
+    """Many a colour has the look of an exponent in it; it draws, as an attribute, in a style and in a stylesheet."""
+    body = f'<style>.a {{ stroke: {colour} }}</style><rect class="a" width="20" height="10" fill="{colour}"/>'
+    styled = f'<path d="M0 0h9v9z" style="fill:{colour}"/><linearGradient id="a1e9"/><g fill="url(#a1e9)"/>'
+
+    artwork = decode_artwork(svg(body + styled), limits=LIMITS, svg_target_px=20)
+
+    assert artwork.rgba[5, 15].tolist() == [*bytes.fromhex(colour[1:]), 255]
+
+
 def test_a_reference_to_itself_ends() -> None:
     """A group that uses itself renders the rest of the document."""
     artwork = decode_artwork(svg(f'<g id="a"><use href="#a"/></g>{RED}'), limits=LIMITS, svg_target_px=32)

@@ -35,6 +35,8 @@ _OUTSIDE_URL: Final = re.compile(r"url\(\s*['\"]?\s*(?!['\"]?\s*#)[^)]*\)|@impor
 # Four digits or an exponent: shorter numbers cannot be beyond any canvas and are most of a drawing.
 _LONG_NUMBER: Final = re.compile(r"(?<![#\d.])(\d{4,}(?:\.\d*)?(?:[eE]\+?\d+)?|(?:\d*\.\d+|\d+\.?)[eE]\+?\d+)")
 _NUMBER: Final = re.compile(r"(\d+\.?\d*(?:[eE]\+?\d+)?|\.\d+(?:[eE]\+?\d+)?)")
+# Colours and references: the d1e7 of #d1e7dd is no number.
+_HASHED: Final = re.compile(r"#[\w-]+")
 _MOST_CANVASES: Final = 1_000
 _MOST_UNITS: Final = 10_000
 _MOST_TILE: Final = 2
@@ -196,7 +198,8 @@ class _Rewriter:
         if element == "pattern" and key in {"width", "height"}:
             numbers, most = _NUMBER.findall(value), _MOST_TILE * self.canvas_units
         else:
-            numbers, most = _LONG_NUMBER.findall(value), max(_MOST_UNITS, _MOST_CANVASES * self.canvas_units)
+            numbers = _LONG_NUMBER.findall(_HASHED.sub("", value))
+            most = max(_MOST_UNITS, _MOST_CANVASES * self.canvas_units)
         for number in numbers:
             if float(number) > most:
                 refuse_as_too_large(f"an SVG with {key} {number}", f"{most:.6g} on its canvas")
