@@ -95,6 +95,7 @@ class EmbeddedStack:
         }
         if target := {"ingest": self.ingest_target, "status": self.status_target}.get(name):
             own["CUTLINE_GRPC_LISTEN"] = target
+            own["CUTLINE_GRPC_REFLECTION"] = "on"  # grpcurl asks for it, and nobody but this machine can
         return Service(
             name,
             http_port=http_port,

@@ -91,6 +91,7 @@ async def test_services_find_prepared_servers(tmp_path: Path, checkout: Path, mo
             seen = (await client.get(f"{stack.services['ingest'].http_url}/readyz")).json()
             worker = (await client.get(f"{stack.services['imaging'].http_url}/readyz")).json()
         assert seen["CUTLINE_GRPC_LISTEN"] == stack.ingest_target
+        assert seen["CUTLINE_GRPC_REFLECTION"] == "on"
         assert seen["CUTLINE_DEV_API_KEY"] == stack.api_key
         assert seen["CUTLINE_LOG_LEVEL"] == "debug"
         assert "CUTLINE_GRPC_LISTEN" not in worker
