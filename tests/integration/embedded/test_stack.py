@@ -110,8 +110,10 @@ async def test_two_stacks_side_by_side_and_down(tmp_path: Path, command: Command
     stacks = [await command("--data-dir", data, "up"), await command("--data-dir", data, "up")]
     folders = {(await _said(stack, r"data and logs are in (\S+)"))[1] for stack in stacks}
     assert folders == {f"{data}/1", f"{data}/2"}
-    targets = {(await _said(stack, r"CUTLINE_INGEST_TARGET=(\S+)"))[1] for stack in stacks}
-    assert len(targets) == 2
+    for stack in stacks:
+        await _said(stack, r"client\.env")
+    addresses = [(Path(folder) / "client.env").read_text(encoding="utf-8") for folder in folders]
+    assert len(set(addresses)) == 2
     assert await (await command("--data-dir", data, "down")).wait() == 0
     assert [await stack.wait() for stack in stacks] == [0, 0]
     assert not any(in_use(Path(folder)) for folder in folders)
