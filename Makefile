@@ -51,7 +51,7 @@ fmt: $(VENV)/dev.stamp ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
 
 proto: $(VENV)/dev.stamp ## Generate the code of the contract
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python proto/generate.py
+	@$(BIN)/python proto/generate.py
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(ARGS) pyproject.toml
 PINNED = --constraint requirements/dev.txt

@@ -17,6 +17,7 @@ from grpc_tools import protoc
 PROTO = Path(__file__).resolve().parent
 SOURCE = PROTO.parent / "src"
 PACKAGES = ("cutline/v1", "cutline/jobs/v1")
+STUB_PLUGINS = ("mypy", "mypy_grpc")
 KINDS = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*_pb2_grpc.pyi")
 
 
@@ -48,8 +49,10 @@ def generate(target: Path) -> None:
         "protoc",
         f"--proto_path={PROTO}",
         f"--proto_path={files('grpc_tools') / '_proto'}",
+        # By path: the plugins lie beside this interpreter, which need not be on PATH.
+        *(f"--plugin=protoc-gen-{name}={Path(sys.executable).parent / f'protoc-gen-{name}'}" for name in STUB_PLUGINS),
         *(f"--{plugin}_out={target}" for plugin in ("python", "grpc_python")),
-        *(f"--{plugin}_out=quiet:{target}" for plugin in ("mypy", "mypy_grpc")),
+        *(f"--{plugin}_out=quiet:{target}" for plugin in STUB_PLUGINS),
         *map(str, sources),
     ]
     if protoc.main(arguments) != 0:
