@@ -120,6 +120,8 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
             BackgroundLoop("retention", retention.run, fatal=runtime.fatal),
         ]
     runtime.readiness.add_check("postgres", database.problem)
+    runtime.readiness.add_check("nats", broker.problem, required=False)
+    runtime.readiness.add_check("blobs", blobs.problem, required=False)
     bus = BusCheck(broker, topology, metrics=metrics)
     http = HttpServer(settings.shell.http_listen, readiness=runtime.readiness, exposition=telemetry.exposition)
     return [

@@ -33,7 +33,7 @@ class Readiness:
     """Collects checks; not ready before `begin` and never again after `end`."""
 
     def __init__(self) -> None:
-        self._checks: dict[str, tuple[Check, bool]] = {}
+        self._checks: dict[str, _Question] = {}
         self._phase = "starting"
         self._listeners: list[Callable[[], None]] = []
 
@@ -43,7 +43,7 @@ class Readiness:
 
     def add_check(self, name: str, check: Check, *, required: bool = True) -> None:
         """Registers a check; one that is not required only shows a degraded state."""
-        self._checks[name] = (check, required)
+        self._checks[name] = _Question(name, check, required=required)
 
     def begin(self) -> None:
         """Everything has started."""
@@ -60,31 +60,43 @@ class Readiness:
             listener()
 
     async def verdict(self) -> Verdict:
-        """Asks every check, each for at most CHECK_TIMEOUT_S."""
+        """Asks every check; waits for each for at most CHECK_TIMEOUT_S."""
         if self._phase:
             return Verdict(missing={"service": self._phase}, degraded={})
-        checks = dict(self._checks)
-        answers = await asyncio.gather(*(_answer(name, check) for name, (check, _) in checks.items()))
-        problems = {name: answer for name, answer in zip(checks, answers, strict=True) if answer is not None}
+        questions = tuple(self._checks.values())
+        answers = await asyncio.gather(*(question.answer() for question in questions))
+        problems = [pair for pair in zip(questions, answers, strict=True) if pair[1] is not None]
+        missing = {question.name: str(problem) for question, problem in problems if question.required}
+        degraded = {question.name: str(problem) for question, problem in problems if not question.required}
         if self._phase:  # it flipped while the checks ran
-            problems["service"] = self._phase
-            checks["service"] = (_nothing, True)
-        return Verdict(
-            missing={name: problem for name, problem in problems.items() if checks[name][1]},
-            degraded={name: problem for name, problem in problems.items() if not checks[name][1]},
-        )
+            missing["service"] = self._phase
+        return Verdict(missing, degraded)
 
 
-async def _nothing() -> None:
-    return None
+class _Question:
+    """A check that is asked once at a time.
 
+    What it asks may hang, and hang again when it is cancelled, as a query does that tells its server to give up. So
+    nobody waits for its end longer than CHECK_TIMEOUT_S, and who asks meanwhile waits for the same answer.
+    """
 
-async def _answer(name: str, check: Check) -> str | None:
-    try:
-        async with asyncio.timeout(CHECK_TIMEOUT_S):
-            return await check()
-    except TimeoutError:
-        return f"no answer within {CHECK_TIMEOUT_S:g} s"
-    except Exception as error:
-        log.warning("readiness.check_failed", check=name, exc_info=True)
-        return f"the check failed with {type(error).__name__}"
+    def __init__(self, name: str, check: Check, *, required: bool) -> None:
+        self.name = name
+        self.required = required
+        self._check = check
+        self._asking: asyncio.Task[str | None] | None = None
+
+    async def answer(self) -> str | None:
+        """What the check says, or that it says nothing in time."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask(), name=f"check {self.name}")
+        asking = self._asking
+        done, _ = await asyncio.wait({asking}, timeout=CHECK_TIMEOUT_S)
+        return asking.result() if done else f"no answer within {CHECK_TIMEOUT_S:g} s"
+
+    async def _ask(self) -> str | None:
+        try:
+            return await self._check()
+        except Exception as error:
+            log.warning("readiness.check_failed", check=self.name, exc_info=True)
+            return f"the check failed with {type(error).__name__}"

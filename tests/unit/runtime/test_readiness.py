@@ -52,18 +52,25 @@ async def test_problems_are_named_and_degraded_is_still_ready() -> None:
 
 
 async def test_a_check_that_hangs_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No answer in time counts as not ready."""
+    """No answer in time counts as not ready, and a check that still hangs is not asked a second time."""
     monkeypatch.setattr(module, "CHECK_TIMEOUT_S", 0.01)
+    back = asyncio.Event()
+    asked: list[str] = []
 
     async def hangs() -> str | None:
-        await asyncio.Event().wait()
+        asked.append("database")
+        await back.wait()
         return None
 
     readiness = Readiness()
     readiness.begin()
     readiness.add_check("database", hangs)
 
-    assert (await readiness.verdict()).missing == {"database": "no answer within 0.01 s"}
+    for _ in range(2):
+        assert (await readiness.verdict()).missing == {"database": "no answer within 0.01 s"}
+    assert asked == ["database"]
+    back.set()
+    assert (await readiness.verdict()).ready
 
 
 async def test_a_flip_during_the_checks_counts() -> None:
