@@ -111,13 +111,15 @@ class S3BlobStore:
 
     async def problem(self) -> str | None:
         """What keeps the bucket from being used, or None: a readiness check."""
+        if self._open_client is None:
+            return "the object store was not asked yet"
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 with translated("head_bucket"):
                     await self._client.head_bucket(Bucket=self._settings.bucket)
         except BlobMissingError:
             return f"the bucket {self._settings.bucket} does not exist"
-        except (CutlineError, TimeoutError, RuntimeError):
+        except (CutlineError, TimeoutError):
             return "the object store does not answer"
         return None
 

@@ -192,17 +192,19 @@ class EnvReader:
     def csv(
         self, name: str, default: tuple[str, ...] | None = None, *, choices: Collection[str] | None = None
     ) -> tuple[str, ...]:
-        """Words separated by commas, repeats dropped."""
+        """Words separated by commas, repeats and refused ones dropped."""
         found = self._raw(name, required=default is None)
         if found is None:
             return default or ()
         words = tuple(dict.fromkeys(word.strip() for word in found.split(",") if word.strip()))
         if not words:
             self.refuse(name, "names nothing")
+        if choices is None:
+            return words
         for word in words:
-            if choices is not None and word not in choices:
+            if word not in choices:
                 self.refuse(name, f"{word[:40]!r} is not one of {', '.join(choices)}")
-        return words
+        return tuple(word for word in words if word in choices)
 
     def _raw(self, name: str, *, required: bool) -> str | None:
         value, path = self._environ.get(name) or None, self._environ.get(f"{name}_FILE")

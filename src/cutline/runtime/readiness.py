@@ -14,6 +14,7 @@ Check = Callable[[], Awaitable[str | None]]
 """Says in one short sentence what is wrong, or None when nothing is."""
 
 CHECK_TIMEOUT_S = 2.0
+_STARTING, _STOPPING = "starting", "stopping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Readiness:
 
     def __init__(self) -> None:
         self._checks: dict[str, _Question] = {}
-        self._phase = "starting"
+        self._phase = _STARTING
         self._listeners: list[Callable[[], None]] = []
 
     def on_flip(self, listener: Callable[[], None]) -> None:
@@ -47,12 +48,12 @@ class Readiness:
 
     def begin(self) -> None:
         """Everything has started."""
-        if self._phase == "starting":
+        if self._phase == _STARTING:
             self._flip("")
 
     def end(self) -> None:
         """The process is going to stop; no traffic should come any more."""
-        self._flip("stopping")
+        self._flip(_STOPPING)
 
     def _flip(self, phase: str) -> None:
         self._phase = phase
@@ -60,15 +61,18 @@ class Readiness:
             listener()
 
     async def verdict(self) -> Verdict:
-        """Asks every check; waits for each for at most CHECK_TIMEOUT_S."""
-        if self._phase:
-            return Verdict(missing={"service": self._phase}, degraded={})
+        """Asks every check; waits for each for at most CHECK_TIMEOUT_S.
+
+        While the process starts too, so that it can be seen what it waits for.
+        """
+        if self._phase == _STOPPING:
+            return Verdict(missing={"service": _STOPPING}, degraded={})
         questions = tuple(self._checks.values())
         answers = await asyncio.gather(*(question.answer() for question in questions))
         problems = [pair for pair in zip(questions, answers, strict=True) if pair[1] is not None]
         missing = {question.name: str(problem) for question, problem in problems if question.required}
         degraded = {question.name: str(problem) for question, problem in problems if not question.required}
-        if self._phase:  # it flipped while the checks ran
+        if self._phase:  # looked at after the checks, for it may flip while they run
             missing["service"] = self._phase
         return Verdict(missing, degraded)
 

@@ -131,10 +131,12 @@ class Database:
 
     async def problem(self) -> str | None:
         """What keeps the database from answering, or None: a readiness check."""
+        if self._pool is None:
+            return "Postgres has not answered yet"
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
-                await self.pool.fetchval("SELECT 1")
-        except (*LOST_CONNECTION, TimeoutError, asyncpg.PostgresError, RuntimeError) as error:
+                await self._pool.fetchval("SELECT 1")
+        except (*LOST_CONNECTION, TimeoutError, asyncpg.PostgresError) as error:
             return f"Postgres does not answer ({type(error).__name__})"
         return None
 

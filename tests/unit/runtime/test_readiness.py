@@ -40,6 +40,17 @@ async def test_not_ready_before_the_start_and_after_the_end() -> None:
     assert not (await readiness.verdict()).ready
 
 
+async def test_a_process_that_starts_says_what_it_waits_for() -> None:
+    """Before everything has started the checks are asked all the same, and each problem is named."""
+    readiness = Readiness()
+    readiness.add_check("database", _away)
+    readiness.add_check("bus", _away, required=False)
+
+    verdict = await readiness.verdict()
+
+    assert verdict == Verdict({"database": "does not answer", "service": "starting"}, {"bus": "does not answer"})
+
+
 async def test_problems_are_named_and_degraded_is_still_ready() -> None:
     """A failing check is named with its problem; one that is not required does not take readiness away."""
     readiness = Readiness()

@@ -1,0 +1,78 @@
+"""The settings of each service refuse what cannot be used, whatever variable it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from cutline.runtime.environment import SettingsError
+from services.imaging.settings import ImagingSettings
+from services.ingest.settings import IngestSettings
+from services.mockup.settings import MockupSettings
+from services.status.settings import StatusSettings
+
+SOUND = {
+    "CUTLINE_NATS_URL": "nats://127.0.0.1:4222",
+    "CUTLINE_POSTGRES_DSN": "postgresql://u:p@127.0.0.1:5432/cutline",
+    "CUTLINE_S3_ENDPOINT": "http://127.0.0.1:9000",
+    "CUTLINE_S3_ACCESS_KEY": "key",
+    "CUTLINE_S3_SECRET_KEY": "secret",
+}
+NONSENSE = "nonsense, -1"
+
+Read = Callable[[Mapping[str, str]], Any]
+every_service = pytest.mark.parametrize(
+    "read", [kind.from_env for kind in (IngestSettings, ImagingSettings, MockupSettings, StatusSettings)]
+)
+
+
+class _Asked(dict[str, str]):
+    """An environment that remembers what was asked of it."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.names: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As of any mapping."""
+        self.names.add(key)
+        return super().get(key, default)
+
+
+def _refused(read: Read, environ: Mapping[str, str]) -> set[str]:
+    """The variables that are refused."""
+    try:
+        read(environ)
+    except SettingsError as error:
+        return {problem.partition(":")[0] for problem in error.problems}
+    return set()
+
+
+@every_service
+def test_everything_required_is_told_at_once(read: Read) -> None:
+    """An empty environment gives one error that names all that is required."""
+    assert set(SOUND) <= _refused(read, {})
+
+
+@every_service
+def test_nonsense_is_refused_by_the_name_of_its_variable(read: Read) -> None:
+    """Each variable with nonsense in it is either a text like any other or named in the one problem there is."""
+    sound = _Asked(SOUND)
+    read(sound)
+
+    names = {name for name in sound.names if not name.endswith("_FILE")}
+    refused = {name: named for name in names if (named := _refused(read, {**SOUND, name: NONSENSE}))}
+
+    assert refused == {name: {name} for name in refused}
+    assert {"CUTLINE_NATS_URL", "CUTLINE_POSTGRES_DSN", "CUTLINE_HTTP_LISTEN", "CUTLINE_POSTGRES_POOL_MAX"} <= set(
+        refused
+    )
+
+
+def test_an_unknown_role_is_named_with_all_other_problems() -> None:
+    """A role that does not exist does not keep the other problems from being told."""
+    wrong = {"CUTLINE_INGEST_ROLES": "api,king", "CUTLINE_TENANT_CAP": "many"}
+
+    assert _refused(IngestSettings.from_env, {**SOUND, **wrong}) == set(wrong)
