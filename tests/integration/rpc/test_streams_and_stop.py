@@ -40,8 +40,10 @@ async def test_a_client_that_goes_away_ends_its_stream(serving: Serving) -> None
     """The handler's generator is closed by cancellation, and its place is free again."""
     async with serving() as served:
         for _ in range(4):  # more than the tenant may hold at once
+            served.status.opened.clear()
             served.status.closed.clear()
             watch = await _opened(served)
+            await served.status.opened.wait()  # the handler waits again: the write of its frame is over
             watch.cancel()
             await served.status.closed.wait()
         assert served.status.ended == ["cancelled"] * 4
