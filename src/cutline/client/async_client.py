@@ -6,10 +6,9 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-import httpx
-
 from cutline.client.calls import Connection
 from cutline.client.designs import Designs
+from cutline.client.proxies import http_client
 from cutline.client.settings import ClientSettings
 
 
@@ -32,7 +31,7 @@ class AsyncClient:
         self, settings: ClientSettings | None = None, *, max_retries: int = 4, timeout_s: float = 30.0
     ) -> None:
         self.settings = settings or ClientSettings.from_env()
-        self._http = httpx.AsyncClient()
+        self._http = http_client()
         self._ingest = Connection(
             self.settings.ingest_target, self.settings, max_retries=max_retries, timeout_s=timeout_s
         )

@@ -14,6 +14,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from cutline.client.errors import ApiError, ResourceExhaustedError, UnavailableError, api_error
+from cutline.client.proxies import channel_options
 from cutline.client.settings import ClientSettings
 from cutline.telemetry.propagation import inject
 
@@ -71,10 +72,11 @@ class Connection:
             "authorization": f"Bearer {settings.api_key}",
             "x-client-version": f"cutline-python/{version('cutline')}",
         }
+        options = (*_OPTIONS, *channel_options(target))
         self.channel = (
-            grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=_OPTIONS)
+            grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
             if settings.tls
-            else grpc.aio.insecure_channel(target, options=_OPTIONS)
+            else grpc.aio.insecure_channel(target, options=options)
         )
         self._tracer = trace.get_tracer("cutline.client")
 
