@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import aioboto3
 from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
 from opentelemetry.trace import Span, SpanKind
 
 from cutline.blobs.errors import BlobMissingError, translated, unavailable
@@ -94,7 +96,7 @@ class S3BlobStore:
     async def start(self) -> None:
         """Makes the client; it connects when it is first used, so a store that is away delays nothing here."""
         self._open_client = await self._stack.enter_async_context(
-            aioboto3.Session().client(
+            aioboto3.Session(botocore_session=_session()).client(
                 "s3",
                 endpoint_url=self._settings.endpoint,
                 aws_access_key_id=self._settings.access_key,
@@ -283,6 +285,13 @@ class S3BlobStore:
             raise
         finally:
             self._telemetry.metrics.blob_duration_s.record(time.perf_counter() - began, attributes)
+
+
+def _session() -> AioSession:
+    """A session of what it is given: a profile or a file of the user's neither adds to it nor fails it."""
+    nothing = (None, None, None, None)  # no name in a file, none in the environment, no default, no conversion
+    no_file = (None, None, os.devnull, None)
+    return AioSession(session_vars={"profile": nothing, "config_file": no_file, "credentials_file": no_file})
 
 
 def _config() -> AioConfig:

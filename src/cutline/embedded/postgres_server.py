@@ -46,8 +46,8 @@ class PostgresServer(Server):
         self._order = replace(order, stop_signal=signal.SIGINT)  # a fast shutdown: it does not wait for clients
 
     def dsn(self, database: str = DATABASE) -> str:
-        """The address of one database, for asyncpg and libpq."""
-        return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{self._port}/{database}"
+        """The address of one database, for asyncpg and libpq; says what the shell's PGSSLMODE would else decide."""
+        return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{self._port}/{database}?sslmode=disable"
 
     async def launch(self) -> LeashedProcess:
         """Create the cluster on the first start, then start the server."""

@@ -99,7 +99,7 @@ class EmbeddedStack:
         return Service(
             name,
             http_port=http_port,
-            environment={**os.environ, **self.servers.environment(), **own, **self._settings},
+            environment={**os.environ, **_without_proxy(), **self.servers.environment(), **own, **self._settings},
             log_path=self.servers.instance.log_path(name),
             order=Order(grace_s=_SERVICE_GRACE_S, hold_descriptors=(self.servers.instance.lock_descriptor,)),
         )
@@ -112,3 +112,10 @@ class EmbeddedStack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+def _without_proxy() -> dict[str, str]:
+    """What keeps a proxy of the shell from standing between programs of this machine."""
+    others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    hosts = f"{others},{LOOPBACK}" if others else LOOPBACK
+    return {"no_proxy": hosts, "NO_PROXY": hosts}

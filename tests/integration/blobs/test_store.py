@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -50,6 +51,22 @@ def upload(blobs: S3BlobStore, tenant: str) -> tuple[str, SignedPut]:
     """A key nobody used, and the signed PUT of BYTES to it."""
     key = upload_key(tenant, uuid4())
     return key, blobs.presign_put(key, size_bytes=len(BYTES), media_type="image/png", sha256=SHA256)
+
+
+async def test_files_and_profiles_of_the_user_change_nothing(
+    settings: S3Settings, tenant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile that does not exist and a configuration file that names another store are not looked at."""
+    (tmp_path / "config").write_text("[default]\nendpoint_url = http://127.0.0.1:1\nregion = nowhere\n", "utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "none-such")
+    store = S3BlobStore(settings)
+    await store.start()
+    try:
+        await store.put(f"{tenant}/a", BYTES, media_type="image/png", sha256=SHA256)
+        assert await store.get(f"{tenant}/a") == BYTES
+    finally:
+        await store.stop()
 
 
 async def test_what_is_put_comes_back(blobs: S3BlobStore, tenant: str) -> None:
