@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from services.ingest.app import build
-
 from cutline.runtime.lifecycle import run_service
+from services.ingest.app import build
 
 if __name__ == "__main__":
     run_service("ingest", build)

@@ -8,9 +8,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from cutline.blobs.store import S3BlobStore
 from opentelemetry.trace import Tracer
 
+from cutline.blobs.store import S3BlobStore
 from cutline.domain.artwork import MEDIA_TYPES, ArtworkLimits
 from cutline.domain.errors import InvalidInputError, NotFoundError, PreconditionError, Reason
 from cutline.domain.ids import parse_id

@@ -6,7 +6,6 @@ import asyncio
 from typing import Final
 
 from cutline.blobs.store import S3BlobStore
-
 from cutline.domain.errors import UnavailableError
 from cutline.runtime.logging import get_logger
 from cutline.store.object_removals import finish_removals, take_removals

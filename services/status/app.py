@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 
 from cutline.blobs.store import S3BlobStore
-
 from cutline.contract.designs import SignedAddress
 from cutline.messaging.connection import Broker
 from cutline.messaging.topology import Topology
