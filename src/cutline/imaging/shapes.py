@@ -17,6 +17,10 @@ from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 ARC_SAGITTA_MM: Final = 0.002
 """How far a chord of an offset's arc may lie inside the arc."""
 MIN_SEGMENTS_PER_QUARTER: Final = 6
+MANY_COORDINATES: Final = 10_000
+"""A shape of more is moved in steps. That makes the same shape, but each step swallows detail that the next would have
+to carry: at once, the arcs around every grain of noise cross each other and take gigabytes."""
+FIRST_STEP_MM: Final = 0.1
 NO_AREA: Final = MultiPolygon()
 
 
@@ -49,9 +53,17 @@ def offset(shape: BaseGeometry, distance_mm: float, *, sagitta_mm: float = ARC_S
     """
     if distance_mm == 0:
         return polygons_of(shape)
-    return (filled if distance_mm > 0 else polygons_of)(
-        shape.buffer(distance_mm, quad_segs=_segments_per_quarter(abs(distance_mm), sagitta_mm))
-    )
+    step_mm = math.copysign(FIRST_STEP_MM, distance_mm)
+    while shapely.get_num_coordinates(shape) > MANY_COORDINATES and abs(distance_mm) > 2 * abs(step_mm):
+        shape = _offset_at_once(shape, step_mm, sagitta_mm)
+        distance_mm -= step_mm
+        step_mm *= 2
+    return _offset_at_once(shape, distance_mm, sagitta_mm)
+
+
+def _offset_at_once(shape: BaseGeometry, distance_mm: float, sagitta_mm: float) -> MultiPolygon:
+    moved = shape.buffer(distance_mm, quad_segs=_segments_per_quarter(abs(distance_mm), sagitta_mm))
+    return filled(moved) if distance_mm > 0 else polygons_of(moved)
 
 
 def closed(shape: BaseGeometry, radius_mm: float, *, sagitta_mm: float = ARC_SAGITTA_MM) -> MultiPolygon:
