@@ -16,6 +16,7 @@ from cutline.domain.principal import Scope
 from cutline.rpc.call import current_principal, current_request_id
 from cutline.v1 import ingest_service_pb2, ingest_service_pb2_grpc
 from tests.integration.rpc.conftest import Serving
+from tests.support.polling import eventually
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SAMPLED = ("traceparent", f"00-{TRACE}-b7ad6b7169203331-01")
@@ -229,6 +230,8 @@ async def test_spans_and_metrics_tell_the_outcome(
 
     async with serving(answer) as served:
         await served.create_upload(SAMPLED)
+        # The status of a refusal is on its way before the guard has ended the span.
+        assert await eventually(lambda: bool(served.spans.get_finished_spans()))
         (span,) = served.spans.get_finished_spans()
         assert span.kind is SpanKind.SERVER
         assert span.name == span.attributes["rpc.method"] == "cutline.v1.IngestService/CreateUpload"
