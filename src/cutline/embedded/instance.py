@@ -16,6 +16,10 @@ class InstanceBusyError(RuntimeError):
     """Another stack is using this data."""
 
 
+class DamagedDataError(RuntimeError):
+    """A file of the data cannot be used; the message says how to begin anew."""
+
+
 class Instance:
     """One data folder, locked while open.
 
@@ -61,9 +65,17 @@ class Instance:
         return self.folder / "logs" / f"{name}.log"
 
     def secret(self, name: str) -> str:
-        """A random secret that stays the same for this data."""
+        """A random secret that stays the same for this data.
+
+        Raises:
+            DamagedDataError: The file that holds the secrets cannot be read.
+        """
         path = self.folder / "secrets.json"
-        known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        try:
+            known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except ValueError:
+            message = f"{path} is damaged; remove {self.folder} to begin anew, without the designs in it"
+            raise DamagedDataError(message) from None
         if name not in known:
             known[name] = secrets.token_hex(16)
             draft = path.with_suffix(".new")

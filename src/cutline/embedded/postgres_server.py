@@ -13,7 +13,7 @@ import asyncpg
 
 from cutline.embedded import wheels
 from cutline.embedded.ports import LOOPBACK, PortReservation
-from cutline.embedded.process import LeashedProcess, Order, bare_environment, run_to_end
+from cutline.embedded.process import LeashedProcess, Order, StartError, bare_environment, run_to_end
 from cutline.embedded.server import Server
 
 SUPERUSER = "cutline"
@@ -68,6 +68,12 @@ class PostgresServer(Server):
         """Whether it takes connections; makes the database on the first start."""
         try:
             connection = await asyncpg.connect(self.dsn("postgres"), timeout=5)
+        except asyncpg.InvalidPasswordError:
+            message = (
+                f"the database in {self._data} has another password than the one in secrets.json;"
+                f" remove {self._folder.parent} to begin anew, without the designs in it"
+            )
+            raise StartError(message) from None
         except (asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, TimeoutError):
             return False
         try:

@@ -100,10 +100,13 @@ class LeashedProcess:
         await self._leash.wait()
 
     def log_tail(self) -> str:
-        """The end of the log, to show when something went wrong."""
+        """The end of the log, whole lines of it where they are not too long, to show when something went wrong."""
         with self.log_path.open("rb") as log:
-            log.seek(max(0, self.log_path.stat().st_size - _LOG_TAIL_BYTES))
-            return log.read().decode(errors="replace").strip()
+            start = max(0, self.log_path.stat().st_size - _LOG_TAIL_BYTES)
+            log.seek(start)
+            tail = log.read()
+        _, cut, whole = tail.partition(b"\n")
+        return (whole if start and cut and whole else tail).decode(errors="replace").strip()
 
 
 async def run_to_end(

@@ -82,6 +82,6 @@ def _supervisor_of(path: Path) -> int | None:
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
         same = psutil.Process(note["process_id"]).create_time() == note["create_time"]
-    except (FileNotFoundError, psutil.NoSuchProcess):
+    except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
         return None
     return int(note["process_id"]) if same else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from cutline.embedded.instance import InstanceBusyError
+from cutline.embedded.process import StartError
 from cutline.embedded.servers import EmbeddedServers
 
 
@@ -56,6 +58,25 @@ async def test_postgres_wants_the_password(servers: EmbeddedServers) -> None:
     wrong = servers.postgres_dsn.replace(servers.instance.secret("postgres"), "guess")
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(wrong)
+
+
+async def test_the_shell_does_not_say_how_to_reach_postgres(
+    servers: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address holds on its own, where the shell asks for TLS as well."""
+    monkeypatch.setenv("PGSSLMODE", "require")
+    connection = await asyncpg.connect(servers.postgres_dsn)
+    await connection.close()
+
+
+async def test_data_of_another_password_is_explained(tmp_path: Path) -> None:
+    """Where the secrets were lost the start names the data and the way to begin anew."""
+    async with EmbeddedServers(tmp_path / "data"):
+        pass
+    (tmp_path / "data" / "secrets.json").unlink()
+
+    with pytest.raises(StartError, match=re.escape(f"remove {tmp_path / 'data'} to begin anew")):
+        await EmbeddedServers(tmp_path / "data").start()
 
 
 async def test_s3_wants_credentials(servers: EmbeddedServers) -> None:

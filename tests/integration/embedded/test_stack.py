@@ -25,17 +25,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(json.dumps({k: v for k, v in os.environ.items() if k.startswith("CUTLINE_")}).encode())
+        self.wfile.write(json.dumps({k: os.environ[k] for k in os.environ if k[:8] in ("CUTLINE_", "NO_PROXY")}).encode())
 host, _, port = os.environ["CUTLINE_HTTP_LISTEN"].partition(":")
 http.server.HTTPServer((host, int(port)), Handler).serve_forever()
 """
 
+# It ends with its standard input, so that nothing runs on when the tests are killed.
 _COMMAND = """
-import sys
+import os, sys, threading
 from pathlib import Path
-from cutline.embedded import __main__, service
+from cutline.embedded import command, service
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
 service.CHECKOUT = Path(sys.argv.pop(1))
-sys.exit(__main__.main())
+sys.exit(command.main())
 """
 
 Command = Callable[..., Coroutine[None, None, asyncio.subprocess.Process]]
@@ -58,7 +60,9 @@ async def command(checkout: Path) -> AsyncIterator[Command]:
 
     async def start(*arguments: str) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", _COMMAND, str(checkout), *arguments), stderr=asyncio.subprocess.PIPE
+            *(sys.executable, "-c", _COMMAND, str(checkout), *arguments),
+            stdin=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
         started.append(process)
         return process
@@ -95,6 +99,7 @@ async def test_services_find_prepared_servers(tmp_path: Path, checkout: Path, mo
         assert seen["CUTLINE_DEV_API_KEY"] == stack.api_key
         assert seen["CUTLINE_LOG_LEVEL"] == "debug"
         assert "CUTLINE_GRPC_LISTEN" not in worker
+        assert "127.0.0.1" in seen["NO_PROXY"].split(",")
         connection = await asyncpg.connect(seen["CUTLINE_POSTGRES_DSN"])
         assert await connection.fetchval("SELECT count(*) FROM designs") == 0
         await connection.close()

@@ -1,0 +1,103 @@
+"""`python -m cutline.embedded up|down|run`: Cutline on this machine, with nothing installed but its wheels."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shlex
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+
+from cutline.embedded.instance import DamagedDataError, Instance
+from cutline.embedded.process import StartError
+from cutline.embedded.running import RunningStack, client_environment, record
+from cutline.embedded.stack import EmbeddedStack
+from cutline.embedded.wheels import MissingServerError
+from cutline.store.migrations import MigrationError
+
+_INTERRUPTED = 130
+
+
+def main() -> int:
+    """Parse the command line and do what it says; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m cutline.embedded", description=__doc__)
+    parser.add_argument("--data-dir", type=Path, default=Path(".cutline"), help="where data and logs go (%(default)s)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start everything and keep it running until Ctrl-C")
+    commands.add_parser("down", help="stop what `up` started elsewhere")
+    run = commands.add_parser("run", help="start everything, make stickers of the samples, stop")
+    run.add_argument("--out", type=Path, default=Path("out"), help="where the files of the samples go (%(default)s)")
+    choice = parser.parse_args()
+    if choice.command == "down":
+        return asyncio.run(_down(choice.data_dir))
+    try:
+        if choice.command == "up":
+            return asyncio.run(_until_signal(_up(choice.data_dir), when_stopped=0))
+        choice.out.mkdir(parents=True, exist_ok=True)  # better refused now than when the first sample is ready
+        return asyncio.run(_until_signal(_run(choice.data_dir, choice.out), when_stopped=_INTERRUPTED))
+    except (StartError, MissingServerError, MigrationError, DamagedDataError, OSError) as error:
+        _say(str(error))
+        return 1
+
+
+async def _up(data_dir: Path) -> int:
+    with Instance.open_first_free(data_dir) as instance, record(instance):
+        async with EmbeddedStack(instance, report=_say) as stack:
+            with client_environment(instance, stack.client_environment()) as path:
+                _say(f"ready; data and logs are in {instance.folder}")
+                for name, service in stack.services.items():
+                    _say(f"  {name:<8} {service.http_url}/readyz")
+                sourced = shlex.quote(str(path))
+                _say(f"the `cutline` command finds it from this folder; other shells: set -a; . {sourced}; set +a")
+                _say("Ctrl-C or `make down` stops it")
+                await asyncio.Event().wait()  # until a signal cancels us
+    raise AssertionError
+
+
+async def _run(data_dir: Path, out_dir: Path) -> int:
+    from cutline.embedded.samples_run import run_samples  # noqa: PLC0415  (brings the pixel libraries; only run draws)
+
+    with Instance.open_first_free(data_dir) as instance, record(instance):
+        async with EmbeddedStack(instance, report=_say) as stack:
+            return await run_samples(stack, out_dir)
+
+
+async def _down(data_dir: Path) -> int:
+    running = RunningStack.find(data_dir)
+    if not running:
+        _say("nothing is running")
+    for stack in running:
+        _say(f"stopping the stack in {stack.folder}")
+        if not await stack.stop():
+            _say(f"what runs on {stack.folder} did not stop")
+            return 1
+    return 0
+
+
+async def _until_signal(work: Coroutine[None, None, int], *, when_stopped: int) -> int:
+    """Do the work; a signal to stop cancels it once, and it cleans up undisturbed by more of them."""
+    task = asyncio.ensure_future(work)
+    signals: list[int] = []
+
+    def stop(number: int) -> None:
+        if not signals:
+            _say("stopping")
+            task.cancel()
+        signals.append(number)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return when_stopped
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # a terminal or pipe that is gone must not stop who speaks
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
