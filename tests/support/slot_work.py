@@ -82,6 +82,14 @@ def allocate_in_opencv(_observe: StepObserver, _buffers: Sequence[bytes], side_p
     return cv2.resize(np.zeros((8, 8, 4), np.uint8), (side_px, side_px)).shape, []
 
 
+def allocate_in_geos(_observe: StepObserver, _buffers: Sequence[bytes], points: int) -> Made:
+    """Has GEOS ask for memory."""
+    import shapely  # noqa: PLC0415  (only this one needs it)
+
+    line = shapely.LineString([(0, 0), (points, 0)])
+    return int(shapely.get_num_coordinates(shapely.segmentize(line, 1.0))), []
+
+
 def reject(_observe: StepObserver, _buffers: Sequence[bytes]) -> NoReturn:
     """Refuses the artwork."""
     raise ArtworkError(Reason.NO_SUBJECT, "There is nothing on it.", metadata={"pixels": "0"})
@@ -98,6 +106,7 @@ def warm_up_numpy() -> None:
     """Imports what the memory tests use, before the limit is set."""
     import cv2  # noqa: F401, PLC0415  (a warm-up imports)
     import numpy as np  # noqa: F401, PLC0415
+    import shapely  # noqa: F401, PLC0415
 
 
 def warm_up_fails() -> None:

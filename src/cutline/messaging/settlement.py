@@ -53,7 +53,7 @@ log = get_logger(__name__)
 
 _T = TypeVar("_T")
 
-PUBLIC_FAULT: Final = "Something went wrong inside; the work will be tried again."
+PUBLIC_FAULT: Final = "Something went wrong on our side; the artwork is not to blame."
 BROKER_ERRORS: Final = (NatsError, OSError)
 UNREACHABLE_NAK_S: Final = 5.0
 _ACK_TIMEOUT_S: Final = 5.0

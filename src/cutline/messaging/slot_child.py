@@ -25,6 +25,8 @@ from cutline.messaging import slot_frames as frames
 
 _PR_SET_PDEATHSIG: Final = 1
 _OPENCV_NO_MEMORY: Final = -4
+# All that GEOS says, in an exception of its own.
+_CPP_NO_MEMORY: Final = "std::bad_alloc"
 # Where memory runs out, the kernel shall take this process and not the one that holds the connections.
 _OOM_SCORE: Final = "500"
 
@@ -92,7 +94,9 @@ def _no_core_dump() -> None:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or getattr(error, "code", None) == _OPENCV_NO_MEMORY
+    if isinstance(error, MemoryError) or getattr(error, "code", None) == _OPENCV_NO_MEMORY:
+        return True
+    return _CPP_NO_MEMORY in str(error)
 
 
 def _run(end: frames.BlockingEnd, head: tuple[Any, ...], buffers: list[bytes]) -> None:

@@ -161,7 +161,7 @@ async def test_cancel_kills_what_takes_no_step(make_slot: MakeSlot) -> None:
 
 
 async def test_memory_is_bounded(make_slot: MakeSlot) -> None:
-    """Work beyond the limit fails as such, in NumPy and in OpenCV; work below it passes."""
+    """Work beyond the limit fails as such, in NumPy, in OpenCV and in GEOS; work below it passes."""
     plan = SlotPlan(warm_up="tests.support.slot_work:warm_up_numpy", memory_limit_bytes=512 * MEBIBYTE, threads=2)
     slot = await make_slot(plan)
 
@@ -170,6 +170,8 @@ async def test_memory_is_bounded(make_slot: MakeSlot) -> None:
         await Run(slot).of(slot_work.allocate, 1024 * MEBIBYTE)
     with pytest.raises(SlotMemoryError):
         await Run(slot).of(slot_work.allocate_in_opencv, 20_000)
+    with pytest.raises(SlotMemoryError):
+        await Run(slot).of(slot_work.allocate_in_geos, 100_000_000)
     assert (await Run(slot).of(slot_work.allocate, 64 * MEBIBYTE)).value == 64 * MEBIBYTE
     assert (await Run(slot).of(slot_work.threads)).value == "2"
 
