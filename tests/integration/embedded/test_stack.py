@@ -25,7 +25,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(json.dumps({k: os.environ[k] for k in os.environ if k[:8] in ("CUTLINE_", "NO_PROXY")}).encode())
+        told = {k: v for k, v in os.environ.items() if k[:8] in ("CUTLINE_", "NO_PROXY")}
+        self.wfile.write(json.dumps(told).encode())
 host, _, port = os.environ["CUTLINE_HTTP_LISTEN"].partition(":")
 http.server.HTTPServer((host, int(port)), Handler).serve_forever()
 """
