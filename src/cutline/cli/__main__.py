@@ -5,12 +5,19 @@ Exit codes: 0 done, 1 a design failed, 2 wrong usage or bad input, 3 a service c
 
 from __future__ import annotations
 
+import sys
+
 from cutline.cli.app import app
+from cutline.cli.failures import ExitCode
 
 
 def main() -> None:
-    """Runs the command line."""
-    app()
+    """Runs the command line; the commands explain their own files, so what is left is a full or broken output."""
+    try:
+        app()
+    except OSError as error:
+        sys.stderr.write(f"error: standard output: {error.strerror or error}\n")
+        sys.exit(ExitCode.BAD_INPUT)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cutline.cli.failures import ExitCode, explain, fail
 from cutline.cli.printing import VERDICT_STYLES, console
-from cutline.cli.spec_options import with_spec
+from cutline.cli.spec_options import with_spec_but_mockups
 from cutline.domain.artwork import ArtworkLimits
 from cutline.domain.errors import CutlineError
 from cutline.domain.outputs import FILE_NAMES, FindingLevel, PrintVerdict
@@ -28,7 +28,7 @@ class FailOn(StrEnum):
     FAIL = "fail"
 
 
-@with_spec
+@with_spec_but_mockups
 def process(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Artwork: PNG, JPEG, WebP, TIFF, GIF, AVIF, SVG.")],
     spec: StickerSpec,

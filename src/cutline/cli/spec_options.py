@@ -64,6 +64,11 @@ def _parameters() -> list[inspect.Parameter]:
         ),
         *(_option(name, str | None, text, dashed[name]) for name, text in _TEXTS.items()),
         _option("output_formats", list[OutputFormat] | None, "File to make; repeat for more; default all.", "--format"),
+    ]
+
+
+def _mockup_parameters() -> list[inspect.Parameter]:
+    return [
         _option("mockup_scenes", list[str] | None, "Mockup scene to render; repeat for more; default all.", "--scene"),
         _option("no_mockups", bool | None, "Render no mockups.", "--no-mockups"),
     ]
@@ -71,7 +76,15 @@ def _parameters() -> list[inspect.Parameter]:
 
 def with_spec(command: Callable[..., _R]) -> Callable[..., _R]:
     """Gives a command an option for each field of the spec, in place of its parameter `spec`."""
-    added = _parameters()
+    return _with_options(command, _parameters() + _mockup_parameters())
+
+
+def with_spec_but_mockups(command: Callable[..., _R]) -> Callable[..., _R]:
+    """The same without the options about mockups, for a command that renders none."""
+    return _with_options(command, _parameters())
+
+
+def _with_options(command: Callable[..., _R], added: list[inspect.Parameter]) -> Callable[..., _R]:
     names = {parameter.name for parameter in added}
     signature = inspect.signature(command, eval_str=True)
     own = [parameter for parameter in signature.parameters.values() if parameter.name != "spec"]
@@ -87,13 +100,10 @@ def with_spec(command: Callable[..., _R]) -> Callable[..., _R]:
     return wrapped
 
 
-def _spec(*, no_mockups: bool | None, **fields: Any) -> StickerSpec:
-    if no_mockups:
-        if fields["mockup_scenes"]:
-            message = "--no-mockups and --scene exclude each other"
-            raise typer.BadParameter(message)
-        fields["mockup_scenes"] = ()
-    else:
-        fields["mockup_scenes"] = fields["mockup_scenes"] or None
+def _spec(*, no_mockups: bool | None = None, mockup_scenes: list[str] | None = None, **fields: Any) -> StickerSpec:
+    if no_mockups and mockup_scenes:
+        message = "--no-mockups and --scene exclude each other"
+        raise typer.BadParameter(message)
+    fields["mockup_scenes"] = () if no_mockups else mockup_scenes or None
     fields["output_formats"] = fields["output_formats"] or None
     return make_spec(**fields)

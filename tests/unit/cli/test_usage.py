@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,12 +37,15 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["submit", "reprocess", "process"])
 def test_every_field_of_the_spec_has_an_option(command: str) -> None:
-    """A field added to the spec is an option of every command that takes a spec."""
+    """A field added to the spec is an option of every command that takes a spec; `process` renders no mockups."""
     shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "240", "NO_COLOR": "1"})
     assert shown.exit_code == 0
     options = set(re.findall(r"--[a-z-]+", shown.stdout))
     renamed = {"output_formats": "--format", "mockup_scenes": "--scene"}
+    assert ("--scene" in options) is (command != "process")
     for field in dataclasses.fields(StickerSpec):
+        if field.name == "mockup_scenes" and command == "process":
+            continue
         assert renamed.get(field.name, f"--{field.name.replace('_', '-')}") in options
 
 
@@ -130,3 +135,18 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[31m" in CliRunner().invoke(app, ["get", "d"]).stderr
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[31m" not in CliRunner().invoke(app, ["get", "d"]).stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_standard_output_is_one_line() -> None:
+    """Output that cannot be written ends the command with one line and exit code 2, not with a traceback."""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "cutline.cli", "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == ExitCode.BAD_INPUT
+    assert ended.stderr == "error: standard output: No space left on device\n"
