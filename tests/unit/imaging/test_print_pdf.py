@@ -147,14 +147,14 @@ def test_full_bleed_carries_the_arts_edge_colour_outwards() -> None:
 
 
 def test_white_ink_backs_the_face_and_stays_inside_it() -> None:
-    """The White separation covers the face choked by 0.1 mm, in its own layer, below art that overprints it."""
+    """The White separation covers the face choked by 0.1 mm, in its own layer, between art and cuts."""
     pdf = print_pdf("disc", white_ink=True, width_mm=50.0)
 
     assert str(pdf.layers()["White"].GTS_Metadata.GTS_ProcStepsGroup) == "/White"
     white = _filled(pdf, "f*")
     assert np.ptp(white[:, 0]) == pytest.approx(49.8, abs=0.02)
     content = pdf.page.Contents.read_bytes()
-    assert content.index(b"/LWhite") < content.index(b"/LArt")
+    assert content.index(b"/LArt") < content.index(b"/LWhite") < content.index(b"/LCut")
 
 
 def test_white_ink_without_border_colour_backs_only_the_art() -> None:

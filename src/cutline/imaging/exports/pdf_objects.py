@@ -72,6 +72,7 @@ def layer(pdf: Pdf, title: str, *, group: str | None = None, step: str | None = 
     return pdf.make_indirect(content)
 
 
-def overprint_state(pdf: Pdf, *, on: bool) -> Object:
+def overprint_state(pdf: Pdf, *, on: bool, blend_mode: str = "Normal") -> Object:
     """A graphics state that leaves the other inks under it alone, or knocks them out."""
-    return pdf.make_indirect(Dictionary(Type=Name.ExtGState, OP=on, op=on, OPM=1 if on else 0))
+    mode = Name(f"/{blend_mode}")
+    return pdf.make_indirect(Dictionary(Type=Name.ExtGState, OP=on, op=on, OPM=1 if on else 0, BM=mode))

@@ -27,7 +27,7 @@ from cutline.imaging.exports.pdf_objects import (
 from cutline.imaging.exports.spots import spot_of
 from cutline.imaging.model import Cutout
 
-_SCREEN_CMYK: Final = {"through": (0.0, 1.0, 0.0, 0.0), "kiss": (1.0, 0.0, 0.0, 0.0), "white": (0.12, 0.04, 0.0, 0.0)}
+_SCREEN_CMYK: Final = {"through": (0.0, 1.0, 0.0, 0.0), "kiss": (1.0, 0.0, 0.0, 0.0), "white": (0.0, 0.0, 0.0, 0.0)}
 """How viewers show the spot colours; printers go by the names."""
 _STEPS: Final = {False: "Cutting", True: "PartialCutting"}
 """Types of ISO 19593-1: through, and through the sticker only."""
@@ -54,38 +54,44 @@ class _Page:
 def print_pdf(cutout: Cutout, cut_line: CutLine, ink: Ink, spec: ResolvedSpec) -> bytes:
     """One page: MediaBox = BleedBox = TrimBox grown by the bleed, TrimBox = the outer cut's box.
 
-    Layers from below: white ink, border and bleed, artwork, and one per cut spot, the last ones marked as processing
+    Layers from below: border and bleed, artwork, white ink, and one per cut spot; white and cuts are marked as processing
     steps. The art keeps its source pixels. Nothing is printed further out than the bleed.
     """
     pdf = Pdf.new()
     page = _Page(pdf, PageFrame(cut_line.trim_box.height_mm, spec.bleed_mm), {}, {}, {}, {}, [])
     space = pdf.make_indirect(icc_srgb(pdf))
-    if ink.white is not None:
-        _add_white(page, ink.white, spec)
     _add_bleed(page, ink, space)
     _add_art(page, cutout, cut_line, ink, space)
+    if ink.white is not None:
+        _add_white(page, ink.white, spec)
     _add_cuts(page, cut_line, spec)
     return _saved(page, cut_line, spec, space)
 
 
 def _add_white(page: _Page, area: MultiPolygon, spec: ResolvedSpec) -> None:
+    """Adds white ink on top of all print, though a press lays it down first: the order of inks is the RIP's business.
+
+    Below the art it would be knocked out where overprint of RGB images is ignored, as Ghostscript does. On top it must
+    not touch what is below: overprint leaves the other plates alone, and Darken, without a colour of its own on screen,
+    does the same in viewers, which paint opaquely instead of overprinting. Multiply would not do: together with
+    overprint it multiplies the other plates with themselves, while the darker of two equals is no change.
+    """
     page.spots["CsWhite"] = separation(page.pdf, spec.preset.white_spot, _SCREEN_CMYK["white"])
+    page.states["GsWhite"] = overprint_state(page.pdf, on=True, blend_mode="Darken")
     group = layer(page.pdf, spec.preset.white_spot, group="White")
-    # What is printed on white ink must not knock it out.
-    page.states["GsArt"] = overprint_state(page.pdf, on=True)
-    page.add("LWhite", group, "/GsArt gs /CsWhite cs 1 scn", page.frame.polygons(area), "f*")
+    page.add("LWhite", group, "/GsWhite gs /CsWhite cs 1 scn", page.frame.polygons(area), "f*")
 
 
 def _add_bleed(page: _Page, ink: Ink, space: Object) -> None:
     if ink.border_rgb is not None:
         fill = " ".join(f"{channel / 255:.5g}" for channel in ink.border_rgb)
         group = layer(page.pdf, "Border and bleed")
-        page.add("LBleed", group, _art_state(page), f"/CsRgb cs {fill} scn", page.frame.polygons(ink.bleed), "f*")
+        page.add("LBleed", group, f"/CsRgb cs {fill} scn", page.frame.polygons(ink.bleed), "f*")
     elif ink.edges is not None:
         page.images["ImEdges"] = rgb_image(page.pdf, ink.edges.rgb, space)
         clip = clipped(page.frame.polygons(ink.edges.area))
         picture = page.frame.image("ImEdges", ink.edges.box)
-        page.add("LBleed", layer(page.pdf, "Bleed"), _art_state(page), clip, picture)
+        page.add("LBleed", layer(page.pdf, "Bleed"), clip, picture)
 
 
 def _add_art(page: _Page, cutout: Cutout, cut_line: CutLine, ink: Ink, space: Object) -> None:
@@ -94,11 +100,7 @@ def _add_art(page: _Page, cutout: Cutout, cut_line: CutLine, ink: Ink, space: Ob
     scale, (x_mm, y_mm) = cut_line.mm_per_px, cut_line.canvas_origin_mm
     box = BoxMm(x_mm + left * scale, y_mm + top * scale, (right - left) * scale, (bottom - top) * scale)
     clip = clipped(page.frame.polygons(ink.bleed))
-    page.add("LArt", layer(page.pdf, "Artwork"), _art_state(page), clip, page.frame.image("ImArt", box))
-
-
-def _art_state(page: _Page) -> str:
-    return "/GsArt gs" if "GsArt" in page.states else ""
+    page.add("LArt", layer(page.pdf, "Artwork"), clip, page.frame.image("ImArt", box))
 
 
 def _printed_px(
