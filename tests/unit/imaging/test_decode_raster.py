@@ -43,6 +43,19 @@ def test_every_format_is_decoded_and_named_by_its_bytes(file_format: str) -> Non
     assert read_header(data) == (artwork.media_type, 8, 4)
 
 
+@pytest.mark.parametrize("height_px", [1, 63, 64, 65, 200])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_pixels_copied_in_strips_are_the_pixels(mode: str, height_px: int) -> None:
+    """Whatever share of a strip is left at the bottom, every pixel arrives, and opaque where there was no alpha."""
+    pixels = np.random.default_rng(height_px).integers(0, 256, (height_px, 37, len(mode)), dtype=np.uint8)
+
+    artwork = decode_artwork(encoded(Image.fromarray(pixels), "PNG"), limits=LIMITS)
+
+    assert (artwork.rgba[..., : len(mode)] == pixels).all()
+    assert artwork.has_alpha == (mode == "RGBA")
+    assert mode == "RGBA" or (artwork.rgba[..., 3] == 255).all()
+
+
 def test_the_sniffer_knows_every_accepted_type() -> None:
     """Each media type that the domain accepts is one that the sniffer can answer."""
     samples = [encoded(Image.new("RGB", (4, 4)), file_format) for file_format in FORMATS] + [svg("")]

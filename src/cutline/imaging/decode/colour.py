@@ -15,9 +15,12 @@ _SRGB = ImageCms.createProfile("sRGB")
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """RGB or RGBA in sRGB of an image in mode L, LA, RGB, RGBX, RGBA, CMYK, YCbCr or LAB.
 
+    Pixels that are sRGB already come back as the image given, not as a copy.
     An embedded profile is honoured with relative colorimetric intent and black point compensation. A profile that
     cannot be read, or is made for other channels than the image has, is ignored as a browser would.
     """
+    if profile is None and image.mode in {"RGB", "RGBA"}:
+        return image
     alpha = image.getchannel("A") if image.mode in {"LA", "RGBA"} else None
     colour = _without_alpha(image)
     converted = _by_profile(colour, profile) if profile else None
