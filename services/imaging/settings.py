@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cutline.domain.artwork import ArtworkLimits
+from cutline.imaging.press_profile import PressProfile, PressProfileError
 from cutline.messaging.worker_settings import WorkerSettings
 from cutline.runtime.environment import EnvReader
 from cutline.runtime.settings import NatsSettings, PostgresSettings, S3Settings, ShellSettings
@@ -18,6 +19,7 @@ class ImagingSettings:
 
     Attributes:
         model_path: ONNX file of a learned background remover; None where there is none.
+        press: Profile of the press that print files are made for; None where there is none.
     """
 
     shell: ShellSettings
@@ -27,6 +29,7 @@ class ImagingSettings:
     worker: WorkerSettings
     artwork: ArtworkLimits
     model_path: Path | None
+    press: PressProfile | None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> ImagingSettings:
@@ -54,6 +57,22 @@ class ImagingSettings:
                 max_side_px=env.integer("CUTLINE_MAX_ARTWORK_SIDE_PX", usual.max_side_px, low=1),
             ),
             model_path=Path(model) if model else None,
+            press=_press_profile(env),
         )
         env.finish()
         return settings
+
+
+def _press_profile(env: EnvReader) -> PressProfile | None:
+    """Reads the profile itself: what is wrong with it is told at start, not by a job."""
+    name = "CUTLINE_PRESS_PROFILE_PATH"
+    path = env.text(name, "")
+    if not path:
+        return None
+    try:
+        return PressProfile.read(Path(path).read_bytes())
+    except OSError as error:
+        env.refuse(name, f"{path[:200]!r} cannot be read ({error.strerror or type(error).__name__})")
+    except PressProfileError as error:
+        env.refuse(name, f"{path[:200]!r} {error}")
+    return None

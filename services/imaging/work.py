@@ -21,11 +21,13 @@ from cutline.imaging.cutout.model import RembgRemover
 from cutline.imaging.cutout.remover import ModelUnavailableError
 from cutline.imaging.model import StepObserver
 from cutline.imaging.pipeline import process
+from cutline.imaging.press_profile import PressProfile
 
 _PRACTICE_SIDE_PX: Final = 256
 
-# The model is loaded once a process; everything else is a value.
+# Model and press profile are loaded once a process; everything else is a value.
 _models: list[RembgRemover] = []
+_press_profiles: list[PressProfile] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,13 @@ class Run:
     files: tuple[tuple[OutputFormat, bytes], ...]
 
 
-def warm_up(threads: int, model_path: str) -> None:
+def warm_up(threads: int, model_path: str, press_icc: bytes = b"") -> None:
     """Loads what a run needs and makes one of a small disc, so that the first job is as fast as the next.
 
     Args:
         threads: Threads of OpenCV and of the model's runtime.
         model_path: ONNX file; empty for none.
+        press_icc: Profile of the press; empty for none.
 
     Raises:
         UnavailableError: The model does not run.
@@ -62,6 +65,8 @@ def warm_up(threads: int, model_path: str) -> None:
         except ModelUnavailableError as error:
             raise UnavailableError(Reason.MODEL_UNAVAILABLE, str(error)) from error
         _models.append(model)
+    if press_icc:
+        _press_profiles.append(PressProfile.read(press_icc))
     disc = np.full((_PRACTICE_SIDE_PX, _PRACTICE_SIDE_PX, 3), 255, np.uint8)
     cv2.circle(disc, (_PRACTICE_SIDE_PX // 2, _PRACTICE_SIDE_PX // 2), _PRACTICE_SIDE_PX // 3, (40, 90, 200), -1)
     png = io.BytesIO()
@@ -77,7 +82,14 @@ def run_pipeline(
     Raises:
         ArtworkError: The artwork cannot become this sticker.
     """
-    result = process(buffers[0], spec, limits=limits, observe=observe, model=_models[0] if _models else None)
+    result = process(
+        buffers[0],
+        spec,
+        limits=limits,
+        observe=observe,
+        model=_models[0] if _models else None,
+        press=_press_profiles[0] if _press_profiles else None,
+    )
     with observe("digest", 1.0):
         files = tuple((file.kind, hashlib.sha256(file.data).digest()) for file in result.files)
     run = Run(

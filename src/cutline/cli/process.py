@@ -14,7 +14,7 @@ from cutline.cli.printing import VERDICT_STYLES, console
 from cutline.cli.spec_options import with_spec_but_mockups
 from cutline.domain.artwork import ArtworkLimits
 from cutline.domain.errors import CutlineError
-from cutline.domain.outputs import FILE_NAMES, FindingLevel, PrintVerdict
+from cutline.domain.outputs import FILE_NAMES, FindingLevel, OutputFormat, PrintVerdict
 from cutline.domain.sticker_spec import ResolvedSpec, StickerSpec, resolve
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ def process(
     spec: StickerSpec,
     out: Annotated[Path, typer.Option(help="Folder for the files.")],
     fail_on: Annotated[FailOn | None, typer.Option(help="Exit with 1 from this print verdict on.")] = None,
+    press_profile: Annotated[
+        Path | None, typer.Option(metavar="ICC", help="CMYK profile of the press; makes print.pdf a PDF/X-4 file.")
+    ] = None,
 ) -> None:
     """Make print-ready files of one artwork, here and now, without a server.
 
@@ -44,11 +47,13 @@ def process(
     except CutlineError as error:
         fail(explain(error), ExitCode.BAD_INPUT)
     try:
-        result = _run(_read(file), resolved)
+        result = _run(_read(file), resolved, press_profile)
     except CutlineError as error:
         fail(f"{file}: {explain(error)}", ExitCode.BAD_INPUT)
     _write(result, out)
     _summarise(file, result, out)
+    if press_profile is None and OutputFormat.PRINT_PDF in resolved.output_formats:
+        console().print("  print.pdf is sRGB and claims no PDF/X: no --press-profile was given", markup=False)
     if fail_on is not None and _reaches(result.print_verdict, fail_on):
         raise typer.Exit(ExitCode.DESIGN_FAILED)
 
@@ -62,14 +67,21 @@ def _read(file: Path) -> bytes:
         fail(f"{file}: {error.strerror or error}", ExitCode.BAD_INPUT)
 
 
-def _run(data: bytes, spec: ResolvedSpec) -> StickerResult:
+def _run(data: bytes, spec: ResolvedSpec, press_profile: Path | None) -> StickerResult:
     try:
         from cutline.imaging.pipeline import process as run_pipeline  # noqa: PLC0415  (an extra; see below)
+        from cutline.imaging.press_profile import PressProfile, PressProfileError  # noqa: PLC0415  (as above)
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] == "cutline":
             raise
         fail(f"{missing.name} is not installed: pip install 'cutline[imaging]'", ExitCode.BAD_INPUT)
-    return run_pipeline(data, spec)
+    try:
+        press = PressProfile.read(press_profile.read_bytes()) if press_profile else None
+    except OSError as error:
+        fail(f"{press_profile}: {error.strerror or error}", ExitCode.BAD_INPUT)
+    except PressProfileError as error:
+        fail(f"{press_profile} {error}", ExitCode.BAD_INPUT)
+    return run_pipeline(data, spec, press=press)
 
 
 def _write(result: StickerResult, out: Path) -> None:

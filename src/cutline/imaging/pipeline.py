@@ -36,6 +36,7 @@ from cutline.imaging.exports.report_json import report_json
 from cutline.imaging.geometry import MM_PER_INCH, measure
 from cutline.imaging.model import Artwork, Cutout, StepObserver, StickerResult
 from cutline.imaging.outline import trace_outline
+from cutline.imaging.press_profile import PressProfile
 from cutline.imaging.readiness.checks import inspect
 from cutline.imaging.readiness.model import Sticker
 
@@ -57,12 +58,12 @@ STEPS: Final[dict[str, float]] = {
 }
 """Every step's name and roughly the share of a run that lies before it."""
 
-_EXPORTS: Final[dict[OutputFormat, Callable[[Cutout, CutLine, Ink, ResolvedSpec], bytes]]] = {
-    OutputFormat.CUTOUT_PNG: lambda cutout, cut_line, _ink, _spec: cutout_png(cutout, cut_line),
-    OutputFormat.CUT_LINE_SVG: lambda _cutout, cut_line, _ink, spec: cut_line_svg(cut_line, spec),
-    OutputFormat.CUT_LINE_DXF: lambda _cutout, cut_line, _ink, spec: cut_line_dxf(cut_line, spec),
+_EXPORTS: Final[dict[OutputFormat, Callable[[Cutout, CutLine, Ink, ResolvedSpec, PressProfile | None], bytes]]] = {
+    OutputFormat.CUTOUT_PNG: lambda cutout, cut_line, *_: cutout_png(cutout, cut_line),
+    OutputFormat.CUT_LINE_SVG: lambda _cutout, cut_line, _ink, spec, _press: cut_line_svg(cut_line, spec),
+    OutputFormat.CUT_LINE_DXF: lambda _cutout, cut_line, _ink, spec, _press: cut_line_dxf(cut_line, spec),
     OutputFormat.PRINT_PDF: print_pdf,
-    OutputFormat.PREVIEW_PNG: preview_png,
+    OutputFormat.PREVIEW_PNG: lambda cutout, cut_line, ink, spec, _press: preview_png(cutout, cut_line, ink, spec),
 }
 
 
@@ -78,6 +79,7 @@ def process(
     limits: ArtworkLimits | None = None,
     observe: StepObserver = unobserved,
     model: BackgroundRemover | None = None,
+    press: PressProfile | None = None,
 ) -> StickerResult:
     """Makes a sticker of artwork: cutout, cut line, findings and the files of `spec.output_formats`.
 
@@ -89,6 +91,7 @@ def process(
         limits: How large artwork may be.
         observe: Called around every step with its name and the share of the run done before it.
         model: A learned background remover, where there is one.
+        press: The press that files are made for, where it is known.
 
     Raises:
         ArtworkError: The artwork cannot become this sticker; its reason and message say why.
@@ -103,11 +106,16 @@ def process(
             remove_enclosed_background=spec.remove_enclosed_background,
             model=model,
         )
-    return make_sticker(artwork, cutout, spec, observe=observe)
+    return make_sticker(artwork, cutout, spec, observe=observe, press=press)
 
 
 def make_sticker(
-    artwork: Artwork, cutout: Cutout, spec: ResolvedSpec, *, observe: StepObserver = unobserved
+    artwork: Artwork,
+    cutout: Cutout,
+    spec: ResolvedSpec,
+    *,
+    observe: StepObserver = unobserved,
+    press: PressProfile | None = None,
 ) -> StickerResult:
     """The steps after the background is off; `process` says more.
 
@@ -120,14 +128,14 @@ def make_sticker(
         cut_line = build_cut_line(outline, spec)
     with observe("readiness", STEPS["readiness"]):
         geometry = measure(artwork, cutout, cut_line)
-        findings = inspect(Sticker(artwork, cutout, outline, cut_line, geometry, spec))
+        findings = inspect(Sticker(artwork, cutout, outline, cut_line, geometry, spec, press))
     with observe("ink", STEPS["ink"]):
         ink = lay_ink(cutout, cut_line, spec)
     files = []
     for kind, export in _EXPORTS.items():
         if kind in spec.output_formats:
             with observe(kind.value.lower(), STEPS[kind.value.lower()]):
-                files.append(OutputFile(kind, export(cutout, cut_line, ink, spec)))
+                files.append(OutputFile(kind, export(cutout, cut_line, ink, spec, press)))
     verdict = print_verdict(findings)
     with observe("report_json", STEPS["report_json"]):
         report = report_json(

@@ -24,8 +24,10 @@ from cutline.imaging.exports.pdf_objects import (
     rgba_image,
     separation,
 )
+from cutline.imaging.exports.pdf_x import describe
 from cutline.imaging.exports.spots import spot_of
 from cutline.imaging.model import Cutout
+from cutline.imaging.press_profile import PressProfile
 
 _SCREEN_CMYK: Final = {"through": (0.0, 1.0, 0.0, 0.0), "kiss": (1.0, 0.0, 0.0, 0.0), "white": (0.0, 0.0, 0.0, 0.0)}
 """How viewers show the spot colours; printers go by the names."""
@@ -51,11 +53,20 @@ class _Page:
         self.operators.append(in_layer(name, *operators))
 
 
-def print_pdf(cutout: Cutout, cut_line: CutLine, ink: Ink, spec: ResolvedSpec) -> bytes:
+def print_pdf(
+    cutout: Cutout, cut_line: CutLine, ink: Ink, spec: ResolvedSpec, press: PressProfile | None = None
+) -> bytes:
     """One page: MediaBox = BleedBox = TrimBox grown by the bleed, TrimBox = the outer cut's box.
 
-    Layers from below: border and bleed, artwork, white ink, and one per cut spot; white and cuts are marked as processing
-    steps. The art keeps its source pixels. Nothing is printed further out than the bleed.
+    Layers from below: border and bleed, artwork, white ink, and one per cut spot; white and cuts are marked as
+    processing steps. The art keeps its source pixels. Nothing is printed further out than the bleed.
+
+    Args:
+        cutout: The art.
+        cut_line: Where the blade goes.
+        ink: What is printed besides the art.
+        spec: Names and widths of the printer preset, bleed.
+        press: The press it is made for; makes it a PDF/X-4 file.
     """
     pdf = Pdf.new()
     page = _Page(pdf, PageFrame(cut_line.trim_box.height_mm, spec.bleed_mm), {}, {}, {}, {}, [])
@@ -65,7 +76,7 @@ def print_pdf(cutout: Cutout, cut_line: CutLine, ink: Ink, spec: ResolvedSpec) -
     if ink.white is not None:
         _add_white(page, ink.white, spec)
     _add_cuts(page, cut_line, spec)
-    return _saved(page, cut_line, spec, space)
+    return _saved(page, cut_line, spec, space, press)
 
 
 def _add_white(page: _Page, area: MultiPolygon, spec: ResolvedSpec) -> None:
@@ -132,7 +143,7 @@ def _add_cuts(page: _Page, cut_line: CutLine, spec: ResolvedSpec) -> None:
         page.add(f"LCut{number}", group, stroke, *(f"{page.frame.bezier(path)}\nS" for path in paths))
 
 
-def _saved(page: _Page, cut_line: CutLine, spec: ResolvedSpec, space: Object) -> bytes:
+def _saved(page: _Page, cut_line: CutLine, spec: ResolvedSpec, space: Object, press: PressProfile | None) -> bytes:
     pdf, bleed = page.pdf, spec.bleed_mm
     width_mm, height_mm = cut_line.trim_box.width_mm, cut_line.trim_box.height_mm
     media = _box_pt(0, 0, width_mm + 2 * bleed, height_mm + 2 * bleed)
@@ -155,7 +166,7 @@ def _saved(page: _Page, cut_line: CutLine, spec: ResolvedSpec, space: Object) ->
     groups = Array(list(page.layers.values()))
     default = Dictionary(Name=String("Default"), Order=groups, ON=groups)
     pdf.Root.OCProperties = Dictionary(OCGs=groups, D=default)
-    pdf.docinfo = pdf.make_indirect(Dictionary(Creator=String("Cutline"), Trapped=Name("/False")))
+    describe(pdf, title=f"Sticker {width_mm:.2f} x {height_mm:.2f} mm", press=press)
     written = io.BytesIO()
     pdf.save(written, deterministic_id=True, force_version="1.6")
     return written.getvalue()

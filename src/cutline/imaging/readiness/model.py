@@ -15,6 +15,7 @@ from cutline.domain.sticker_spec import ResolvedSpec
 from cutline.imaging.cut_line.model import CutLine
 from cutline.imaging.model import Artwork, Cutout
 from cutline.imaging.outline import Outline
+from cutline.imaging.press_profile import PressProfile
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Sticker:
     cut_line: CutLine
     geometry: Geometry
     spec: ResolvedSpec
+    press: PressProfile | None = None
 
     @cached_property
     def alpha_counts(self) -> NDArray[np.float64]:
