@@ -49,7 +49,11 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     )
     plan = SlotPlan(
         warm_up="services.imaging.work:warm_up",
-        warm_up_arguments=(work.threads, str(settings.model_path or "")),
+        warm_up_arguments=(
+            work.threads,
+            str(settings.model_path or ""),
+            settings.press.icc if settings.press else b"",
+        ),
         memory_limit_bytes=work.memory_limit_bytes,
         recycle_after=work.recycle_after,
         threads=work.threads,
