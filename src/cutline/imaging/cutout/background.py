@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cutline.imaging.cutout.gradient import explained_share, find_drawn_gradient, ring_colours
 from cutline.imaging.cutout.masks import outer_region, shrunk, type_mask
 from cutline.imaging.model import type_rgba
 
@@ -24,6 +25,12 @@ _FLAT_REACH: Final = 12
 _GRADIENT_REACH: Final = 6
 _LEAST_FLAT_SHARE: Final = 0.6
 _LEAST_GRADIENT_SHARE: Final = 0.85
+# A border this much of one colour, and this quiet about it, is no gradient.
+_CERTAIN_SHARE: Final = 0.97
+_QUIET_NOISE: Final = 2.0
+# A gradient explains this much more of the border than one colour does, or it is none.
+_LEAST_GAIN: Final = 0.05
+_LEAST_SEARCH_SIDE_PX: Final = 16
 _GROWTH_ROUNDS: Final = 14
 _FIT_ROUNDS: Final = 3
 # Levels that a pixel may differ from its neighbours' mean within a smooth gradient.
@@ -61,9 +68,24 @@ class Background:
 def find_background(rgba: type_rgba) -> Background | None:
     """The background that most of the border agrees on, or None where it agrees on nothing smooth."""
     flat = _flat_background(_border_samples(rgba))
-    if flat is not None and flat.border_share > 0.97:
+    if flat is not None and flat.border_share > _CERTAIN_SHARE and flat.noise <= _QUIET_NOISE:
         return flat
-    return _gradient_background(rgba) or flat
+    small = _at_search_size(rgba)
+    if min(small.shape[:2]) < _LEAST_SEARCH_SIDE_PX:
+        return flat
+    return _drawn_gradient(small, flat) or _smooth_field(small, flat) or flat
+
+
+def _drawn_gradient(small: type_levels, flat: Background | None) -> Background | None:
+    """A linear or radial gradient, where it explains more of the border than one colour does."""
+    drawn = find_drawn_gradient(small)
+    if drawn is None:
+        return None
+    if flat is not None:
+        by_one_colour = explained_share(np.abs(ring_colours(small) - flat.colour).max(axis=1))
+        if drawn.border_share < by_one_colour + _LEAST_GAIN:
+            return None
+    return Background(drawn.field.mean(axis=(0, 1)), drawn.field, None, drawn.noise, drawn.border_share)
 
 
 def _border_samples(rgba: type_rgba) -> NDArray[np.int16]:
@@ -89,12 +111,15 @@ def _flat_background(samples: NDArray[np.int16]) -> Background | None:
     return Background(colour.astype(np.float32), None, None, noise, share)
 
 
-def _gradient_background(rgba: type_rgba) -> Background | None:
-    """A polynomial through the border, grown inwards over what it explains and fitted again."""
-    small = _at_search_size(rgba)
-    height, width = small.shape[:2]
-    if min(height, width) < 16:
+def _smooth_field(small: type_levels, flat: Background | None) -> Background | None:
+    """A polynomial through the border, grown inwards over what it explains and fitted again.
+
+    Only where one colour does not do: most of a border that is nearly one colour all the way round fits a polynomial
+    no worse, and the polynomial would follow the art in.
+    """
+    if flat is not None and flat.border_share > _CERTAIN_SHARE:
         return None
+    height, width = small.shape[:2]
     on_border = np.zeros((height, width), bool)
     on_border[:2] = on_border[-2:] = True
     on_border[:, :2] = on_border[:, -2:] = True
