@@ -107,6 +107,15 @@ class Topology:
         """Where a dead letter's copy is published."""
         return self._subject(f"dead.{stage.value}.{tenant}")
 
+    def unreadable_subject(self, stage: Stage) -> str:
+        """Where the copy of a message that names no job is published; no tenant is called so."""
+        return self._subject(f"dead.{stage.value}._unreadable")
+
+    @property
+    def all_unreadable_subject(self) -> str:
+        """Matches every stage's."""
+        return self._subject("dead.*._unreadable")
+
     def consumer_name(self, stage: Stage, lane: Lane) -> str:
         """Name of the durable of one stage and lane."""
         return f"{stage.value}-{lane.value}"

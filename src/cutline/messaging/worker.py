@@ -186,7 +186,7 @@ class PullWorker:
             reason=Reason.MESSAGE_UNREADABLE,
             message=f"Message {sequence} of the job stream names no job.",
         )
-        subject = self._desk.topology.dead_subject(self._desk.stage, tenant)
+        subject = self._desk.topology.unreadable_subject(self._desk.stage)
         outgoing = OutgoingMessage(subject, f"dead:unreadable:{sequence}", copy.SerializeToString())
         log.error("worker.message_unreadable", sequence=sequence)
         if all(await self._desk.publisher.publish([outgoing], timeout_s=_PUBLISH_TIMEOUT_S)):

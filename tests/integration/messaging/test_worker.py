@@ -382,7 +382,7 @@ async def test_a_message_that_names_no_job_is_set_aside(floor: Floor) -> None:
 
     await floor.until_settled()
 
-    dead = floor.topology.dead_subject(Stage.IMAGING, floor.tenant)
+    dead = floor.topology.unreadable_subject(Stage.IMAGING)
     copy = await floor.broker.jetstream.get_last_msg(floor.topology.dead_stream, dead)
     assert ticket_pb2.DeadLetterCopy.FromString(copy.data or b"").reason == "MESSAGE_UNREADABLE"
     await floor.until_state(await floor.submit(), "SUCCEEDED")
