@@ -34,6 +34,8 @@ from cutline.imaging.cutout.masks import (
 from cutline.imaging.model import Cutout, type_rgba
 
 _LEAST_TOLERANCE: Final = 2.0
+# Rounding to whole levels, in the picture and in Lab, shows along a gradient.
+_LEAST_TOLERANCE_OF_FIELD: Final = 4.0
 _MOST_TOLERANCE: Final = 30.0
 _STRONG_DISTANCE: Final = 48.0
 _NOISE_FACTOR: Final = 8.0
@@ -48,6 +50,8 @@ _FAINT_ISLAND_PX: Final = 400
 _LEAST_ENCLOSED_PX: Final = 64
 _LEAST_ENCLOSED_SHARE: Final = 0.0005
 _STRONG_CONTRAST: Final = 24.0
+# What the colour planes of a strip need stays in the processor's cache.
+_STRIP_PX: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,21 @@ def cut_out_flat(rgba: type_rgba, background: Background, *, remove_enclosed_bac
 
 
 def perceptual_distance(rgba: type_rgba, backdrop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """How different each pixel looks from the background: about 2.5 times the worst CIELAB difference, up to 255."""
-    lab = cv2.cvtColor(rgba[..., :3], cv2.COLOR_RGB2LAB)
+    """How different each pixel looks from the background: about 2.5 times the worst CIELAB difference, up to 255.
+
+    Worked out in strips: a canvas of each colour plane on the way would take three times as long, and much memory.
+    """
+    height, width = rgba.shape[:2]
+    distance = np.empty((height, width), np.uint8)
+    strip_rows = max(1, _STRIP_PX // width)
+    for top in range(0, height, strip_rows):
+        rows = slice(top, top + strip_rows)
+        distance[rows] = _distance(rgba[rows], backdrop if backdrop.ndim == 1 else backdrop[rows])
+    return distance
+
+
+def _distance(rgba: type_rgba, backdrop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    lab = cv2.cvtColor(rgba, cv2.COLOR_RGB2LAB)
     if backdrop.ndim == 1:
         one = cv2.cvtColor(backdrop.reshape(1, 1, 3), cv2.COLOR_RGB2LAB)[0, 0]
         difference = cv2.absdiff(lab, np.array([*one, 0], dtype=np.float64))
@@ -111,7 +128,8 @@ def perceptual_distance(rgba: type_rgba, backdrop: NDArray[np.uint8]) -> NDArray
 
 
 def _flood(distance: NDArray[np.uint8], background: Background) -> _Flood:
-    strict = min(_MOST_TOLERANCE, max(_LEAST_TOLERANCE, 1.5 * background.noise + 2))
+    least = _LEAST_TOLERANCE if background.field is None else _LEAST_TOLERANCE_OF_FIELD
+    strict = min(_MOST_TOLERANCE, max(least, 1.5 * background.noise + 2))
     outside = _within_region(outer_region(at_most(distance, strict)), background)
     noise = _noise_near_art(distance)
     tolerance = min(_MOST_TOLERANCE, _NOISE_FACTOR * noise + 4)

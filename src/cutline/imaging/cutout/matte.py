@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutline.imaging.cutout.edge import Edge
-from cutline.imaging.cutout.masks import above, grown, inverse, shrunk, type_mask, without
+from cutline.imaging.cutout.masks import above, grown, inverse, places_of, shrunk, type_mask, without
 from cutline.imaging.model import type_rgba
 
 # Colours this far apart, in levels, decide alone; the mask's word counts for the rest.
@@ -37,7 +37,7 @@ def refine(rgba: type_rgba, mask: NDArray[np.uint8]) -> Edge:
     solid = above(soft, 127)
     outermost = grown(solid, radius)
     cutout = np.asarray(cv2.bitwise_and(rgba, rgba, mask=outermost), dtype=np.uint8)
-    rows, columns = np.nonzero(without(outermost, shrunk(solid, radius)))
+    rows, columns = places_of(without(outermost, shrunk(solid, radius)))
     if len(rows) == 0:
         return Edge(cutout, np.zeros(0, np.float32))
 
