@@ -9,7 +9,7 @@ from cutline.domain.states import Stage
 from cutline.messaging.connection import Broker
 from cutline.messaging.publisher import Publisher
 from cutline.messaging.settlement import Desk
-from cutline.messaging.slot import Slot, SlotPlan
+from cutline.messaging.slot import Slot, SlotFunction, SlotPlan
 from cutline.messaging.topology_check import TopologyCheck
 from cutline.messaging.worker import PullWorker
 from cutline.runtime.http import HttpServer
@@ -20,10 +20,24 @@ from cutline.store.results import Results
 from cutline.telemetry.setup import Telemetry
 from services.imaging.handler import ImagingHandler
 from services.imaging.settings import ImagingSettings
+from services.imaging.work import run_pipeline
 
 
-def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
-    """Builds the service; see `cutline.runtime.lifecycle.Build`."""
+def build(
+    environ: Mapping[str, str],
+    runtime: ServiceRuntime,
+    *,
+    pipeline: SlotFunction = run_pipeline,
+    warm_up: str = "services.imaging.work:warm_up",
+) -> list[Part]:
+    """Builds the service; see `cutline.runtime.lifecycle.Build`.
+
+    Args:
+        environ: Settings.
+        runtime: What the parts tell of their end.
+        pipeline: What the slots run; fault tests put work without pixels there.
+        warm_up: What they run first, as `module:function`.
+    """
     settings = ImagingSettings.from_env(environ)
     work, topology = settings.worker, settings.worker.topology
     telemetry = Telemetry.of_service("imaging", settings.shell)
@@ -38,7 +52,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     publisher = Publisher(broker, metrics=telemetry.metrics)
     desk = Desk(
         stage=Stage.IMAGING,
-        handler=ImagingHandler(blobs, Results(database, topology), settings.artwork),
+        handler=ImagingHandler(blobs, Results(database, topology), settings.artwork, pipeline=pipeline),
         attempts=Attempts(database, topology, worker=work.worker_id, lease_s=work.ack_wait_s),
         database=database,
         publisher=publisher,
@@ -48,7 +62,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         outage=blobs.problem,
     )
     plan = SlotPlan(
-        warm_up="services.imaging.work:warm_up",
+        warm_up=warm_up,
         warm_up_arguments=(
             work.threads,
             str(settings.model_path or ""),

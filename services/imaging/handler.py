@@ -13,6 +13,7 @@ from cutline.domain.artwork import ArtworkLimits
 from cutline.domain.errors import Reason
 from cutline.domain.outputs import FILE_NAMES, MEDIA_TYPES, OutputFormat
 from cutline.messaging.outcomes import Done, Outcome, Reject
+from cutline.messaging.slot import SlotFunction
 from cutline.messaging.work import Work
 from cutline.store.attempts import Claim
 from cutline.store.results import ArtifactRow, ImagingResults, Results
@@ -27,9 +28,13 @@ class ImagingHandler:
         blobs: Holds the artwork, takes the files.
         results: Takes the results.
         limits: How large artwork may be.
+        pipeline: What the slot runs.
     """
 
-    def __init__(self, blobs: S3BlobStore, results: Results, limits: ArtworkLimits) -> None:
+    def __init__(
+        self, blobs: S3BlobStore, results: Results, limits: ArtworkLimits, *, pipeline: SlotFunction = run_pipeline
+    ) -> None:
+        self._pipeline = pipeline
         self._blobs = blobs
         self._results = results
         self._limits = limits
@@ -42,7 +47,7 @@ class ImagingHandler:
             artwork = await self._blobs.get(claim.artwork_key)
         except BlobMissingError:
             return Reject(Reason.ARTWORK_MISSING, "The uploaded artwork is not there any more.")
-        reply = await work.run(run_pipeline, (spec, self._limits), [artwork])
+        reply = await work.run(self._pipeline, (spec, self._limits), [artwork])
         run: Run = reply.value
         artifacts = await self._store(claim, run, reply.buffers)
         results = ImagingResults(

@@ -9,7 +9,7 @@ from cutline.domain.states import Stage
 from cutline.messaging.connection import Broker
 from cutline.messaging.publisher import Publisher
 from cutline.messaging.settlement import Desk
-from cutline.messaging.slot import Slot, SlotPlan
+from cutline.messaging.slot import Slot, SlotFunction, SlotPlan
 from cutline.messaging.topology_check import TopologyCheck
 from cutline.messaging.worker import PullWorker
 from cutline.runtime.http import HttpServer
@@ -20,10 +20,24 @@ from cutline.store.results import Results
 from cutline.telemetry.setup import Telemetry
 from services.mockup.handler import MockupHandler
 from services.mockup.settings import MockupSettings
+from services.mockup.work import render_scenes
 
 
-def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
-    """Builds the service; see `cutline.runtime.lifecycle.Build`."""
+def build(
+    environ: Mapping[str, str],
+    runtime: ServiceRuntime,
+    *,
+    engine: SlotFunction = render_scenes,
+    warm_up: str = "services.mockup.work:warm_up",
+) -> list[Part]:
+    """Builds the service; see `cutline.runtime.lifecycle.Build`.
+
+    Args:
+        environ: Settings.
+        runtime: What the parts tell of their end.
+        engine: What the slots run; fault tests put work without pixels there.
+        warm_up: What they run first, as `module:function`.
+    """
     settings = MockupSettings.from_env(environ)
     work, topology = settings.worker, settings.worker.topology
     telemetry = Telemetry.of_service("mockup", settings.shell)
@@ -38,7 +52,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     publisher = Publisher(broker, metrics=telemetry.metrics)
     desk = Desk(
         stage=Stage.MOCKUP,
-        handler=MockupHandler(blobs, Results(database, topology)),
+        handler=MockupHandler(blobs, Results(database, topology), engine=engine),
         attempts=Attempts(database, topology, worker=work.worker_id, lease_s=work.ack_wait_s),
         database=database,
         publisher=publisher,
@@ -48,7 +62,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         outage=blobs.problem,
     )
     plan = SlotPlan(
-        warm_up="services.mockup.work:warm_up",
+        warm_up=warm_up,
         warm_up_arguments=(work.threads,),
         memory_limit_bytes=work.memory_limit_bytes,
         recycle_after=work.recycle_after,

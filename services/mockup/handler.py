@@ -11,6 +11,7 @@ from cutline.contract.file_names import mockup_file_name
 from cutline.contract.specs import resolved_spec_from_json
 from cutline.domain.outputs import OutputFormat
 from cutline.messaging.outcomes import Done, Outcome
+from cutline.messaging.slot import SlotFunction
 from cutline.messaging.work import Work
 from cutline.runtime.logging import get_logger
 from cutline.store.attempts import Claim
@@ -28,9 +29,11 @@ class MockupHandler:
     Args:
         blobs: Holds the sticker's files, takes the pictures.
         results: Takes the results.
+        engine: What the slot runs.
     """
 
-    def __init__(self, blobs: S3BlobStore, results: Results) -> None:
+    def __init__(self, blobs: S3BlobStore, results: Results, *, engine: SlotFunction = render_scenes) -> None:
+        self._engine = engine
         self._blobs = blobs
         self._results = results
 
@@ -40,7 +43,7 @@ class MockupHandler:
         spec = resolved_spec_from_json(claim.resolved_spec)
         keys = (claim.artifact_keys[kind.value] for kind in (OutputFormat.CUTOUT_PNG, OutputFormat.REPORT_JSON))
         sticker = await asyncio.gather(*(self._blobs.get(key) for key in keys))
-        reply = await work.run(render_scenes, (spec.mockup_scenes,), sticker)
+        reply = await work.run(self._engine, (spec.mockup_scenes,), sticker)
         rendering: Rendering = reply.value
         for scene, stack in rendering.failures:
             log.error("mockup.scene_failed", scene=scene, stack=stack)

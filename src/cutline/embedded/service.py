@@ -19,9 +19,27 @@ class Service(Server):
     """`python -m services.<name>` with its settings in the environment, exactly as its image runs it."""
 
     def __init__(
-        self, name: str, *, http_port: int, environment: Mapping[str, str], log_path: Path, order: Order
+        self,
+        name: str,
+        *,
+        http_port: int,
+        environment: Mapping[str, str],
+        log_path: Path,
+        order: Order,
+        module: str = "",
     ) -> None:
+        """A service that is not started yet.
+
+        Args:
+            name: What the log file and messages call it.
+            http_port: Where it is to answer probes.
+            environment: Its settings.
+            log_path: Where its output goes.
+            order: For its leash.
+            module: What `python -m` runs; empty for `services.<name>`.
+        """
         super().__init__(name, log_path)
+        self._module = module or f"services.{name}"
         self._http_port = http_port
         self._environment = environment
         self._order = order
@@ -37,11 +55,11 @@ class Service(Server):
         Raises:
             StartError: There is no such service beside the package: services are not in the wheel.
         """
-        if not (CHECKOUT / "services" / self.name / "__main__.py").is_file():
-            message = f"there is no services/{self.name} in {CHECKOUT}: the services run from a checkout"
+        if not (CHECKOUT / "services").is_dir():
+            message = f"there is no services folder in {CHECKOUT}: the services run from a checkout"
             raise StartError(message)
         return await LeashedProcess.start(
-            (sys.executable, "-m", f"services.{self.name}"),
+            (sys.executable, "-m", self._module),
             log_path=self.log_path,
             env=self._environment,
             cwd=CHECKOUT,

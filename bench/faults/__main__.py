@@ -1,0 +1,121 @@
+"""The full schedule: every fault in turn under a steady load, then the books.
+
+`python -m bench.faults` has production's settings and 500 designs; `--quick` a short ack_wait and 40.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from bench.faults.farm import Farm, FarmPlan
+from bench.faults.faults import Recovery, all_faults
+from bench.faults.ledger import Accounts, balance
+from bench.faults.load import Load
+from bench.faults.orders import Deed, Order
+
+RESULTS: Final = Path(__file__).parents[1] / "results" / "faults.json"
+POISON: Final = (Deed.EXIT, Deed.HANG, Deed.EAT)
+LONG_HOLD_S: Final = 1.0
+LONG_SHARE: Final = 0.2
+"""Some orders hold their worker, so that faults meet running work."""
+MEMORY_BYTES: Final = 512 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How much is done, and how long things take.
+
+    Attributes:
+        designs: Designs submitted before every fault has struck; the load goes on until the last one has.
+        per_s: Submits a second.
+        ack_wait_s: As the topology says it.
+        deadline_s: Time an attempt may take.
+        seed: Of everything that is drawn by lot.
+    """
+
+    designs: int = 500
+    per_s: float = 4.0
+    ack_wait_s: float = 30.0
+    deadline_s: float = 120.0
+    seed: int = 1
+
+    def plan(self) -> FarmPlan:
+        """The farm for it."""
+        settings = {
+            "CUTLINE_JOB_DEADLINE": f"{self.deadline_s:g}s",
+            "CUTLINE_IMAGING_MEMORY_BYTES": str(MEMORY_BYTES),
+        }
+        return FarmPlan(ack_wait_s=self.ack_wait_s, settings=settings)
+
+
+async def run(schedule: Schedule, folder: Path) -> tuple[list[Recovery], Accounts, list[str]]:
+    """Runs a schedule; gives the recoveries, the accounts and what is wrong with them."""
+    rng = random.Random(schedule.seed)  # noqa: S311  (a seeded schedule, no secret)
+    async with Farm(folder, schedule.plan()) as farm:
+        load = Load(farm)
+        poison = await _poison(load)
+        struck = asyncio.Event()
+        submits = asyncio.create_task(load.steadily(_orders(schedule, rng, struck), per_s=schedule.per_s))
+        recoveries = []
+        for fault in all_faults(farm):
+            recovery = await fault.strike(farm, rng)
+            _print(recovery)
+            recoveries.append(recovery)
+        struck.set()
+        await submits
+        await load.all_ended(within_s=10 * schedule.ack_wait_s + 4 * schedule.deadline_s)
+        accounts = await balance(farm, frozenset(load.designs))
+    return recoveries, accounts, accounts.faults(poison)
+
+
+async def _poison(load: Load) -> frozenset[UUID]:
+    return frozenset([await load.submit(Order(-number, deed=deed)) for number, deed in enumerate(POISON, start=1)])
+
+
+def _orders(schedule: Schedule, rng: random.Random, struck: asyncio.Event) -> Iterator[Order]:
+    number = 0
+    while number < schedule.designs or not struck.is_set():
+        number += 1
+        yield Order(number, hold_s=LONG_HOLD_S if rng.random() < LONG_SHARE else rng.random() / 20)
+
+
+def _print(recovery: Recovery) -> None:
+    took = "no work was hit" if recovery.took_s is None else f"{recovery.took_s:8.2f} s"
+    sys.stdout.write(
+        f"{recovery.fault:32} {took:>16}  of {recovery.limit_s:g} s  {'ok' if recovery.kept else 'LATE'}\n"
+    )
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Prints the table; exit code 1 where a promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="ack_wait 2 s, an attempt at most 4 s, 40 designs")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    schedule = Schedule(seed=chosen.seed)
+    if chosen.quick:
+        schedule = Schedule(designs=40, ack_wait_s=2.0, deadline_s=4.0, seed=chosen.seed)
+    with tempfile.TemporaryDirectory(prefix="cutline-faults-") as folder:
+        recoveries, accounts, wrong = asyncio.run(run(schedule, Path(folder)))
+    late = [f"late: {recovery.fault}" for recovery in recoveries if not recovery.kept]
+    sys.stdout.write(f"\n{accounts}\n\n" + "".join(f"WRONG  {line}\n" for line in wrong + late))
+    sys.stdout.write("" if wrong or late else "lost 0, doubled 0, dead letters exactly the poison\n")
+    RESULTS.parent.mkdir(exist_ok=True)
+    found = {"schedule": asdict(schedule), "recoveries": [asdict(recovery) for recovery in recoveries], "wrong": wrong}
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 1 if wrong or late else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

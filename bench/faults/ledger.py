@@ -1,0 +1,156 @@
+"""The accounts after the faults, from the database, the object store and the streams.
+
+An effect is an artifact set, a state transition or a follow-up job; each must have been committed once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final
+from uuid import UUID
+
+from nats.js.errors import NotFoundError
+
+from bench.faults.farm import Farm
+from cutline.blobs.store import S3BlobStore
+from cutline.jobs.v1.ticket_pb2 import DesignRing
+from cutline.runtime.environment import EnvReader
+from cutline.runtime.settings import S3Settings
+
+_STATES: Final = "SELECT design_id, state FROM designs WHERE design_id = ANY($1)"
+_DOUBLED: Final = """
+    SELECT 'attempts' AS what, job_id::text AS which FROM attempts WHERE outcome = 'SUCCEEDED'
+    GROUP BY job_id HAVING count(*) > 1
+    UNION ALL
+    SELECT 'transition ' || event, design_id::text FROM timeline
+    WHERE event IN ('submitted', 'imaging_done', 'ready', 'failed', 'cancelled')
+    GROUP BY design_id, generation, event HAVING count(*) > 1
+    UNION ALL
+    SELECT 'follow-up', design_id::text FROM jobs GROUP BY design_id, generation, stage HAVING count(*) > 1
+    UNION ALL
+    SELECT 'dead letters', job_id::text FROM dead_letters WHERE resolution IS NULL
+    GROUP BY job_id HAVING count(*) > 1
+"""
+_DEAD: Final = "SELECT DISTINCT design_id FROM dead_letters WHERE design_id = ANY($1) AND resolution IS NULL"
+_OBJECTS: Final = """
+    SELECT design_id, object_key FROM artifacts WHERE design_id = ANY($1)
+    UNION ALL SELECT design_id, object_key FROM mockups WHERE design_id = ANY($1)
+"""
+_BARE: Final = """
+    SELECT design_id FROM designs
+    WHERE design_id = ANY($1) AND state = 'READY'
+      AND (SELECT count(*) FROM artifacts WHERE artifacts.design_id = designs.design_id) <> 2
+"""
+_ATTEMPTS: Final = """
+    SELECT coalesce(outcome, 'OPEN') AS outcome, count(*) AS number
+    FROM attempts JOIN jobs USING (job_id) WHERE design_id = ANY($1) GROUP BY 1
+"""
+_TENANTS: Final = "SELECT design_id, tenant FROM designs WHERE design_id = ANY($1)"
+_TERMINAL: Final = frozenset({"READY", "FAILED", "CANCELLED"})
+_READS_AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """What the books say.
+
+    Attributes:
+        accepted: Designs that were accepted.
+        states: Designs by state.
+        attempts: Attempts by outcome.
+        lost: Designs that are gone, not terminal, or READY without all files.
+        doubled: Effects committed more than once.
+        untold: Terminal designs whose end is not in the stream of events.
+        missing: Object keys that a row names and the store does not hold.
+        dead: Designs with an open dead letter.
+    """
+
+    accepted: int
+    states: Mapping[str, int]
+    attempts: Mapping[str, int]
+    lost: tuple[UUID, ...]
+    doubled: tuple[str, ...]
+    untold: tuple[UUID, ...]
+    missing: tuple[str, ...]
+    dead: frozenset[UUID]
+
+    def faults(self, poison: frozenset[UUID]) -> list[str]:
+        """What is wrong, a line each; nothing where the books balance.
+
+        Args:
+            poison: Designs that must be dead, and no others.
+        """
+        wrong = [
+            f"{name}: {len(found)}, such as {found[0]}"
+            for name in ("lost", "doubled", "untold", "missing")
+            if (found := getattr(self, name))
+        ]
+        wrong += [f"dead without reason: {design_id}" for design_id in self.dead - poison]
+        wrong += [f"not dead: {design_id}" for design_id in poison - self.dead]
+        return wrong
+
+    def __str__(self) -> str:
+        """One line a field."""
+        return "\n".join(f"{field.name:>10}  {_plain(getattr(self, field.name))}" for field in fields(self))
+
+
+async def balance(farm: Farm, designs: frozenset[UUID]) -> Accounts:
+    """Reads the books about some designs, when all of them should be at rest."""
+    ids = list(designs)
+    database = farm.database
+    states = {row["design_id"]: row["state"] for row in await database.fetch(_STATES, ids)}
+    lost = [each for each in ids if states.get(each) not in _TERMINAL]
+    lost += [row["design_id"] for row in await database.fetch(_BARE, ids)]
+    by_state = {state: list(states.values()).count(state) for state in sorted(set(states.values()))}
+    return Accounts(
+        accepted=len(ids),
+        states=by_state,
+        attempts={row["outcome"]: row["number"] for row in await database.fetch(_ATTEMPTS, ids)},
+        lost=tuple(lost),
+        doubled=tuple(f"{row['what']} of {row['which']}" for row in await database.fetch(_DOUBLED)),
+        untold=await _untold(farm, ids),
+        missing=await _missing(farm, ids),
+        dead=frozenset(row["design_id"] for row in await database.fetch(_DEAD, ids)),
+    )
+
+
+async def _untold(farm: Farm, ids: list[UUID]) -> tuple[UUID, ...]:
+    """Designs whose last ring in the stream of events is not a terminal one."""
+    untold = []
+    tenants = {row["design_id"]: row["tenant"] for row in await farm.database.fetch(_TENANTS, ids)}
+    async with farm.jetstream() as jetstream:
+        for design_id, tenant in tenants.items():
+            subject = farm.topology.design_subject(tenant, design_id)
+            try:
+                message = await jetstream.get_last_msg(farm.topology.events_stream, subject)
+            except NotFoundError:
+                untold.append(design_id)
+                continue
+            if DesignRing.FromString(message.data or b"").state not in _TERMINAL:
+                untold.append(design_id)
+    return tuple(untold)
+
+
+async def _missing(farm: Farm, ids: list[UUID]) -> tuple[str, ...]:
+    keys = [row["object_key"] for row in await farm.database.fetch(_OBJECTS, ids)]
+    store = S3BlobStore(S3Settings.read(EnvReader(farm.servers.environment())))
+    await store.start()
+    at_once = asyncio.Semaphore(_READS_AT_ONCE)
+
+    async def there(key: str) -> bool:
+        async with at_once:
+            return await store.head(key) is not None
+
+    try:
+        found = await asyncio.gather(*(there(key) for key in keys))
+    finally:
+        await store.stop()
+    return tuple(key for key, is_there in zip(keys, found, strict=True) if not is_there)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {number}" for name, number in value.items())
+    return len(value) if isinstance(value, tuple | frozenset) else value

@@ -1,0 +1,63 @@
+"""Clients that submit orders and remember which design each became."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from bench.faults.farm import Farm
+from bench.faults.orders import Order
+from cutline.v1 import job_pb2
+
+
+@dataclass
+class Load:
+    """Orders on their way through a farm.
+
+    Attributes:
+        designs: What was accepted: each design's order.
+    """
+
+    farm: Farm
+    designs: dict[UUID, Order] = field(default_factory=dict)
+
+    async def submit(self, order: Order, *, max_attempts: int = 0) -> UUID:
+        """Submits one order as a client does, which comes back by itself while a service is away."""
+        job = job_pb2.JobOptions(max_attempts=max_attempts) if max_attempts else None
+        design = await self.farm.client.designs.submit(
+            order.encode(), filename=f"order-{order.number}.png", media_type="image/png", width_mm=60, job=job
+        )
+        design_id = UUID(design.id)
+        self.designs[design_id] = order
+        return design_id
+
+    async def steadily(self, orders: Iterable[Order], *, per_s: float) -> None:
+        """Submits each order at its time, whatever became of the one before."""
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
+        async with asyncio.TaskGroup() as submits:
+            for number, order in enumerate(orders):
+                await asyncio.sleep(start_s + number / per_s - loop.time())
+                submits.create_task(self.submit(order))
+
+    async def all_ended(self, *, within_s: float) -> None:
+        """Waits until every design is terminal.
+
+        Raises:
+            TimeoutError: Some are not.
+        """
+        ids = list(self.designs)
+        async with asyncio.timeout(within_s):
+            while True:
+                if not await self._unfinished(ids):
+                    return
+                await asyncio.sleep(0.1)
+
+    async def _unfinished(self, ids: list[UUID]) -> bool:
+        return bool(
+            await self.farm.database.fetchval(
+                "SELECT count(*) FROM designs WHERE design_id = ANY($1) AND state IN ('QUEUED', 'PROCESSING')", ids
+            )
+        )

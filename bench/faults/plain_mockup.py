@@ -1,0 +1,12 @@
+"""`python -m bench.faults.plain_mockup`: the mockup worker, whole, with work that has no pixels."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bench.faults import plain_work
+from cutline.runtime.lifecycle import run_service
+from services.mockup.app import build
+
+if __name__ == "__main__":
+    run_service("mockup", partial(build, engine=plain_work.mockup, warm_up="bench.faults.plain_work:nothing_to_warm"))
