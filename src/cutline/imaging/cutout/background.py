@@ -73,7 +73,13 @@ def find_background(rgba: type_rgba) -> Background | None:
     small = _at_search_size(rgba)
     if min(small.shape[:2]) < _LEAST_SEARCH_SIDE_PX:
         return flat
-    return _drawn_gradient(small, flat) or _smooth_field(small, flat) or flat
+    drawn = _drawn_gradient(small, flat)
+    if drawn is not None and drawn.border_share > _CERTAIN_SHARE:
+        return drawn
+    smooth = _smooth_field(small, flat)
+    if drawn is not None and (smooth is None or drawn.border_share > smooth.border_share - _LEAST_GAIN):
+        return drawn
+    return smooth or flat
 
 
 def _drawn_gradient(small: type_levels, flat: Background | None) -> Background | None:

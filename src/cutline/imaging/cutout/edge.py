@@ -15,15 +15,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutline.imaging.cutout.masks import shrunk, without
+from cutline.imaging.cutout.masks import places_of, shrunk, without
 from cutline.imaging.model import type_rgba
 
 _NEIGHBOURS: Final = ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
 # A step must gain this much contrast, in levels and as a share, or the climb has reached the art's plateau.
 _LEAST_GAIN: Final = 3.0
 _LEAST_GAIN_SHARE: Final = 0.03
-# Beside the line from background to art by more than this share of its length, a pixel is no mix of the two.
-_MOST_STRAY_SHARE: Final = 0.18
+# Beside the line from background to art by more than this share of its length, a pixel is no mix of the two; compression
+# smears colours off that line.
+_MOST_STRAY_SHARE: Final = 0.1
+_MOST_STRAY_SHARE_COMPRESSED: Final = 0.18
 _MOST_STRAY: Final = 10.0
 # Art whose contrast is below this has no edge to measure: it is kept whole.
 _LEAST_CONTRAST: Final = 8.0
@@ -70,13 +72,14 @@ def soften(
     """
     depth_px = 3 if is_compressed else 2
     measure = _MOSTLY_LIGHTNESS if is_compressed else _ALL_CHANNELS
-    rows, columns = np.nonzero(without(inside, shrunk(inside, depth_px)))
+    stray_share = _MOST_STRAY_SHARE_COMPRESSED if is_compressed else _MOST_STRAY_SHARE
+    rows, columns = places_of(without(inside, shrunk(inside, depth_px)))
     cutout = np.asarray(cv2.bitwise_and(rgba, rgba, mask=inside), dtype=np.uint8)
     if len(rows) == 0:
         return Edge(cutout, np.zeros(0, np.float32))
     seen = rgba[rows, columns, :3].astype(np.float32)
     behind = _background_at(background, rows, columns)
-    art = _climb(rgba, distance, rows, columns, seen, behind, steps=depth_px, measure=measure)
+    art = _climb(rgba, distance, rows, columns, seen, behind, steps=depth_px, measure=measure, stray_share=stray_share)
     alpha = _share_of_art(seen @ measure, behind @ measure, art @ measure)
     cutout[rows, columns, :3] = _own_colour(seen, behind, art, alpha)
     cutout[rows, columns, 3] = np.rint(alpha * 255)
@@ -102,6 +105,7 @@ def _climb(  # noqa: PLR0917  (six aligned arrays of one edge)
     *,
     steps: int,
     measure: NDArray[np.float32],
+    stray_share: float,
 ) -> NDArray[np.float32]:
     """The art's own colour for each pixel: its own, or that of a plateau up to `steps` pixels away."""
     height, width = distance.shape
@@ -124,7 +128,7 @@ def _climb(  # noqa: PLR0917  (six aligned arrays of one edge)
         gain = highest.astype(np.float32) - here
         candidate = colours[best, :3].astype(np.float32)
         steeper = gain > np.maximum(_LEAST_GAIN, here * _LEAST_GAIN_SHARE)
-        climbs = steeper & _is_mix(seen[moving] @ measure, behind[moving] @ measure, candidate @ measure)
+        climbs = steeper & _is_mix(seen[moving] @ measure, behind[moving] @ measure, candidate @ measure, stray_share)
         moving = moving[climbs]
         if len(moving) == 0:
             break
@@ -133,14 +137,16 @@ def _climb(  # noqa: PLR0917  (six aligned arrays of one edge)
     return art
 
 
-def _is_mix(seen: NDArray[np.float32], behind: NDArray[np.float32], art: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _is_mix(
+    seen: NDArray[np.float32], behind: NDArray[np.float32], art: NDArray[np.float32], stray_share: float
+) -> NDArray[np.bool_]:
     """Whether each seen colour lies on the line between the background and the art."""
     line = art - behind
     length_squared = np.maximum((line * line).sum(axis=1), 1e-3)
     share = np.clip(((seen - behind) * line).sum(axis=1) / length_squared, 0, 1)
     stray = seen - behind - share[:, None] * line
     stray_squared = (stray * stray).sum(axis=1)
-    return np.asarray(stray_squared <= np.maximum(_MOST_STRAY**2, _MOST_STRAY_SHARE**2 * length_squared))
+    return np.asarray(stray_squared <= np.maximum(_MOST_STRAY**2, stray_share**2 * length_squared))
 
 
 def _share_of_art(

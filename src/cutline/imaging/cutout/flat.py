@@ -34,8 +34,8 @@ from cutline.imaging.cutout.masks import (
 from cutline.imaging.model import Cutout, type_rgba
 
 _LEAST_TOLERANCE: Final = 2.0
-# Rounding to whole levels, in the picture and in Lab, shows along a gradient.
-_LEAST_TOLERANCE_OF_FIELD: Final = 4.0
+# Rounding to whole levels, in the picture and in Lab, leaves faint islands along a gradient.
+_FAINT_ON_FIELD: Final = 8.0
 _MOST_TOLERANCE: Final = 30.0
 _STRONG_DISTANCE: Final = 48.0
 _NOISE_FACTOR: Final = 8.0
@@ -85,7 +85,8 @@ def cut_out_flat(rgba: type_rgba, background: Background, *, remove_enclosed_bac
     flood = _flood(distance, background)
     enclosed, boxes = _enclosed(distance, flood)
     outside = either(flood.outside, enclosed) if remove_enclosed_background else flood.outside
-    inside = _without_specks(inverse(outside), distance, flood)
+    faint = 2 * flood.tolerance if flood.noise > 0 else 0.0 if background.field is None else _FAINT_ON_FIELD
+    inside = _without_specks(inverse(outside), distance, faint)
     if cv2.countNonZero(inside) < _LEAST_SUBJECT_PX:
         raise ArtworkError(
             Reason.NO_SUBJECT, "The artwork shows nothing but its background; no art was found to cut out."
@@ -128,8 +129,7 @@ def _distance(rgba: type_rgba, backdrop: NDArray[np.uint8]) -> NDArray[np.uint8]
 
 
 def _flood(distance: NDArray[np.uint8], background: Background) -> _Flood:
-    least = _LEAST_TOLERANCE if background.field is None else _LEAST_TOLERANCE_OF_FIELD
-    strict = min(_MOST_TOLERANCE, max(least, 1.5 * background.noise + 2))
+    strict = min(_MOST_TOLERANCE, max(_LEAST_TOLERANCE, 1.5 * background.noise + 2))
     outside = _within_region(outer_region(at_most(distance, strict)), background)
     noise = _noise_near_art(distance)
     tolerance = min(_MOST_TOLERANCE, _NOISE_FACTOR * noise + 4)
@@ -192,12 +192,12 @@ def _enclosed(distance: NDArray[np.uint8], flood: _Flood) -> tuple[type_mask, tu
     return parts.only(is_region), boxes
 
 
-def _without_specks(inside: type_mask, distance: NDArray[np.uint8], flood: _Flood) -> type_mask:
-    """Drops islands of a few pixels; in compressed art also those that nowhere rise above the noise."""
+def _without_specks(inside: type_mask, distance: NDArray[np.uint8], faint: float) -> type_mask:
+    """Drops islands of a few pixels, and small ones that nowhere lie further than `faint` from the background."""
     parts = parts_of(inside, connectivity=8)
     keep = parts.areas_px >= _SPECK_PX
-    if flood.noise > 0:
-        keep &= parts.touching(above(distance, 2 * flood.tolerance)) | (parts.areas_px >= _FAINT_ISLAND_PX)
+    if faint > 0:
+        keep &= parts.touching(above(distance, faint)) | (parts.areas_px >= _FAINT_ISLAND_PX)
     return inside if keep[1:].all() else parts.only(keep)
 
 

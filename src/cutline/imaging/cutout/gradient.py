@@ -22,7 +22,7 @@ type_levels = NDArray[np.float32]
 REACH: Final = 2.5
 """How far a pixel at search size may lie from a drawn gradient, in levels of its worst channel."""
 
-_LEAST_SHARE: Final = 0.5
+_LEAST_SHARE: Final = 0.6
 # Shorter stretches of border than this share of it, in the gradient's colour, are there by chance.
 _LEAST_STRETCH_SHARE: Final = 0.012
 _RING_SAMPLES: Final = 384
