@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 from typing import Final
 
 import cv2
 import numpy as np
 import pikepdf
-from numpy.typing import NDArray
 from pikepdf import Array, Dictionary, Name, Object, Pdf, String
 
-from cutline.imaging.exports.deflate import deflated_rows
+from cutline.imaging.exports.deflate import all_channels, deflated_rows, type_pixels
 
 _PNG_UP_PREDICTOR: Final = 12
 
@@ -23,28 +23,40 @@ def icc_srgb(pdf: Pdf) -> Object:
     return Array([Name.ICCBased, stream])
 
 
-def rgb_image(pdf: Pdf, rgb: NDArray[np.uint8], space: Object, *, alpha: NDArray[np.uint8] | None = None) -> Object:
-    """An image XObject of straight sRGB pixels, its alpha as a soft mask; lossless."""
-    image = _flate_image(pdf, rgb, space, 3)
-    if alpha is not None:
-        image.SMask = _flate_image(pdf, alpha, Name.DeviceGray, 1)
+def rgb_image(pdf: Pdf, rgb: type_pixels, space: Object) -> Object:
+    """An image XObject of sRGB pixels; lossless."""
+    return _flate_image(pdf, rgb, space, count=3)
+
+
+def rgba_image(pdf: Pdf, rgba: type_pixels, space: Object) -> Object:
+    """The same of pixels with straight alpha, which becomes a soft mask where it is not all opaque."""
+    image = _flate_image(pdf, rgba, space, count=3, channels=_color)
+    lowest, _, _, _ = cv2.minMaxLoc(cv2.extractChannel(rgba, 3))
+    if lowest < 255:
+        image.SMask = _flate_image(pdf, rgba, Name.DeviceGray, count=1, channels=_alpha)
     return image
 
 
-def rgba_image(pdf: Pdf, rgba: NDArray[np.uint8], space: Object) -> Object:
-    """The same of RGBA pixels; opaque ones get no soft mask."""
-    alpha = np.ascontiguousarray(rgba[..., 3])
-    opaque = int(alpha.min()) == 255
-    rgb = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB).astype(np.uint8, copy=False)
-    return rgb_image(pdf, rgb, space, alpha=None if opaque else alpha)
+def _color(strip: type_pixels) -> type_pixels:
+    return np.asarray(cv2.cvtColor(strip, cv2.COLOR_RGBA2RGB), np.uint8)
 
 
-def _flate_image(pdf: Pdf, pixels: NDArray[np.uint8], space: Object, channels: int) -> Object:
+def _alpha(strip: type_pixels) -> type_pixels:
+    return np.asarray(cv2.extractChannel(strip, 3), np.uint8)
+
+
+def _flate_image(
+    pdf: Pdf,
+    pixels: type_pixels,
+    space: Object,
+    *,
+    count: int,
+    channels: Callable[[type_pixels], type_pixels] = all_channels,
+) -> Object:
     height, width = pixels.shape[:2]
-    parameters = Dictionary(Predictor=_PNG_UP_PREDICTOR, Colors=channels, BitsPerComponent=8, Columns=width)
     return pikepdf.Stream(
         pdf,
-        deflated_rows(pixels),
+        deflated_rows(pixels, channels),
         Type=Name.XObject,
         Subtype=Name.Image,
         Width=width,
@@ -52,7 +64,7 @@ def _flate_image(pdf: Pdf, pixels: NDArray[np.uint8], space: Object, channels: i
         ColorSpace=space,
         BitsPerComponent=8,
         Filter=Name.FlateDecode,
-        DecodeParms=parameters,
+        DecodeParms=Dictionary(Predictor=_PNG_UP_PREDICTOR, Colors=count, BitsPerComponent=8, Columns=width),
     )
 
 
