@@ -11,6 +11,7 @@ import typer
 
 from cutline.client.specs import make_spec
 from cutline.domain.outputs import CutoutMethod, OutputFormat
+from cutline.domain.presets import printer_preset_ids
 from cutline.domain.sticker_spec import LIMITS, CutType, IslandPolicy, LinerShape, StickerSpec
 
 _R = TypeVar("_R")
@@ -29,7 +30,7 @@ _NUMBERS: Final = {
 }
 _FLAGS: Final = {
     "inner_cuts": "Cut out holes in the art too.",
-    "white_ink": "Write a White separation under the art.",
+    "white_ink": "Write white ink as a separation of its own.",
     "remove_enclosed_background": "Remove background that the art encloses too.",
 }
 _CHOICES: Final[dict[str, tuple[Any, str]]] = {
@@ -40,7 +41,7 @@ _CHOICES: Final[dict[str, tuple[Any, str]]] = {
 }
 _TEXTS: Final = {
     "border_color": "Border colour as #rrggbb, or none for bare material; default #ffffff.",
-    "printer_preset": "Printer preset, such as generic or roland; default generic.",
+    "printer_preset": f"Printer preset: {', '.join(printer_preset_ids())}; default generic.",
 }
 
 
