@@ -33,14 +33,13 @@ from cutline.imaging.exports.ink import Ink, lay_ink
 from cutline.imaging.exports.preview_png import preview_png
 from cutline.imaging.exports.print_pdf import print_pdf
 from cutline.imaging.exports.report_json import report_json
-from cutline.imaging.geometry import MM_PER_INCH, measure
+from cutline.imaging.geometry import measure
 from cutline.imaging.model import Artwork, Cutout, StepObserver, StickerResult
 from cutline.imaging.outline import trace_outline
 from cutline.imaging.press_profile import PressProfile
 from cutline.imaging.readiness.checks import inspect
 from cutline.imaging.readiness.model import Sticker
-
-SVG_DPI: Final = 600
+from cutline.imaging.vector_size import vector_sizer
 
 STEPS: Final[dict[str, float]] = {
     "decode": 0.0,
@@ -97,7 +96,7 @@ def process(
         ArtworkError: The artwork cannot become this sticker; its reason and message say why.
     """
     with observe("decode", STEPS["decode"]):
-        artwork = decode_artwork(data, limits=limits or ArtworkLimits(), svg_target_px=_svg_side_px(spec))
+        artwork = decode_artwork(data, limits=limits or ArtworkLimits(), svg_target_px=vector_sizer(spec))
     with observe("cutout", STEPS["cutout"]):
         cutout = cut_out(
             artwork,
@@ -158,8 +157,3 @@ def make_sticker(
         cut_paths=cut_line.cut_paths,
         files=tuple(files),
     )
-
-
-def _svg_side_px(spec: ResolvedSpec) -> int:
-    """Pixels that vector artwork is rendered at: 600 dpi of its final longer side."""
-    return max(1, round(longer_side_mm(spec) / MM_PER_INCH * SVG_DPI))

@@ -94,7 +94,7 @@ def test_scripts_handlers_and_stylesheet_imports_never_reach_the_renderer() -> N
         "<style>@import url(http://evil/x.css); .a{fill:#00f}</style>"
         '<a href="http://evil/"><rect class="a" onclick="steal()" width="20" height="10"/></a>'
     )
-    document = filter_svg(svg(body), limits=LIMITS, root_attributes={}, canvas_units=20)
+    document = filter_svg(svg(body), limits=LIMITS, canvas_units=20).sized({})
 
     assert "evil" not in document
     assert "steal" not in document

@@ -1,7 +1,8 @@
 """Artwork bytes to pixels, safely: what the bytes are, how large they would be, then the decoding itself.
 
 Reading order: media_type.py (type from the bytes), bounds.py (size before decoding), raster.py with colour.py
-(Pillow formats to straight sRGB RGBA), svg_filter.py with svg_growth.py (what of an SVG may be rendered), svg.py.
+(Pillow formats to straight sRGB RGBA), svg_filter.py (what of an SVG may be rendered) with svg_element.py,
+svg_style.py, svg_growth.py and svg_load.py (what rendering it takes), svg.py.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from cutline.domain.errors import ArtworkError, Reason
 from cutline.imaging.decode.bounds import check_bytes, check_pixels
 from cutline.imaging.decode.media_type import SVG, sniff_media_type
 from cutline.imaging.decode.raster import decode_raster, raster_size
-from cutline.imaging.decode.svg import decode_svg, svg_size
+from cutline.imaging.decode.svg import SvgSizer, decode_svg, svg_size
 from cutline.imaging.model import Artwork
 
-__all__ = ["check_bytes", "check_pixels", "decode_artwork", "read_header", "sniff_media_type"]
+__all__ = ["SvgSizer", "check_bytes", "check_pixels", "decode_artwork", "read_header", "sniff_media_type"]
 
 
-def decode_artwork(data: bytes, *, limits: ArtworkLimits, svg_target_px: int | None = None) -> Artwork:
+def decode_artwork(data: bytes, *, limits: ArtworkLimits, svg_target_px: int | SvgSizer | None = None) -> Artwork:
     """Decodes artwork to straight sRGB RGBA, upright, within the limits.
 
     Bytes and pixels are checked before anything is decoded; the type is told from the bytes, never from a name.
@@ -25,8 +26,8 @@ def decode_artwork(data: bytes, *, limits: ArtworkLimits, svg_target_px: int | N
     Args:
         data: The whole file.
         limits: How large artwork may be.
-        svg_target_px: Longer side of a rendered SVG in px, cut down to the limits; None takes 2048. Other formats
-            keep their own pixels.
+        svg_target_px: Longer side of a rendered SVG in px, or a function that answers it for a small render; cut down
+            to the limits. None takes 2048. Other formats keep their own pixels.
 
     Raises:
         ArtworkError: ARTWORK_EMPTY, ARTWORK_TOO_LARGE, ARTWORK_TYPE_UNSUPPORTED or ARTWORK_UNREADABLE.

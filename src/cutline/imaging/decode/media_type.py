@@ -18,11 +18,9 @@ _MAGIC: Final = (
     (b"II+\x00", "image/tiff"),
     (b"MM\x00+", "image/tiff"),
 )
-# What may stand before the root element: XML declaration and instructions, comments, a document type.
-_SVG_START: Final = re.compile(
-    r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>\s*)*<(?:[A-Za-z_][\w.-]*:)?svg[\s/>]",
-    re.DOTALL,
-)
+_SVG_ROOT: Final = re.compile(r"<(?:[A-Za-z_][\w.-]*+:)?svg[\s/>]")
+_SPACE: Final = re.compile(r"\s*+")
+_SUBSET_END: Final = re.compile(r"\]\s*+>")
 
 
 def sniff_media_type(head: bytes) -> str | None:
@@ -37,7 +35,43 @@ def sniff_media_type(head: bytes) -> str | None:
         return "image/webp"
     if head[4:8] == b"ftyp" and _is_avif(head):
         return "image/avif"
-    return SVG if _SVG_START.match(_as_text(head[:_SNIFF_BYTES])) else None
+    text = _as_text(head[:_SNIFF_BYTES])
+    return SVG if _SVG_ROOT.match(text, _prologue_end(text)) else None
+
+
+def _prologue_end(text: str) -> int:
+    """Where the XML declaration, instructions, comments and a document type end.
+
+    Each piece is taken off at its first end: one pattern for them all takes years over a few hundred hostile bytes.
+    """
+    at = _past_space(text, 0)
+    while (end := _piece_end(text, at)) is not None:
+        at = _past_space(text, end)
+    return at
+
+
+def _piece_end(text: str, at: int) -> int | None:
+    if text.startswith("<?", at):
+        return _after(text, "?>", at)
+    if text.startswith("<!--", at):
+        return _after(text, "-->", at)
+    if not text.startswith("<!DOCTYPE", at):
+        return None
+    plain, subset = text.find(">", at), text.find("[", at)
+    if subset == -1 or -1 < plain < subset:
+        return _after(text, ">", at)
+    found = _SUBSET_END.search(text, subset)
+    return None if found is None else found.end()
+
+
+def _after(text: str, mark: str, at: int) -> int | None:
+    found = text.find(mark, at)
+    return None if found == -1 else found + len(mark)
+
+
+def _past_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return at if found is None else found.end()
 
 
 def _is_avif(head: bytes) -> bool:

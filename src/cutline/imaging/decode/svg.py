@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,12 +12,18 @@ import resvg_py
 
 from cutline.domain.artwork import ArtworkLimits
 from cutline.domain.errors import ArtworkError, Reason
+from cutline.imaging.decode.bounds import refuse_as_too_large
 from cutline.imaging.decode.media_type import SVG
 from cutline.imaging.decode.raster import decode_raster
-from cutline.imaging.decode.svg_filter import filter_svg, local_name, parse
+from cutline.imaging.decode.svg_filter import SafeSvg, filter_svg, local_name, parse
 from cutline.imaging.model import Artwork
 
+PROBE_PX: Final = 512
+"""Longer side of the first, cheap render that tells how much of its canvas the art takes."""
+SvgSizer = Callable[[Artwork], int]
+"""Answers the longer side in px a document is to be rendered at, given a small render of it."""
 _DEFAULT_TARGET_PX: Final = 2_048
+_MOST_PX: Final = 1e9
 _PX_PER_UNIT: Final = {
     "": 1.0,
     "px": 1.0,
@@ -30,7 +37,7 @@ _PX_PER_UNIT: Final = {
     "rem": 16.0,
     "ex": 8.0,
 }
-_LENGTH: Final = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([a-zA-Z]*)\s*")
+_LENGTH: Final = re.compile(r"\s*+([+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?)\s*+([a-zA-Z]*+)\s*+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +55,54 @@ def svg_size(data: bytes) -> tuple[int, int]:
     """The document's own width and height in px at 96 per inch, at least 1 each.
 
     Raises:
-        ArtworkError: ARTWORK_UNREADABLE where the root element states no usable size.
+        ArtworkError: ARTWORK_UNREADABLE where the root element states no usable size, ARTWORK_TOO_LARGE where it is
+            beyond any.
     """
     canvas = _canvas(data)
     return max(1, round(canvas.width)), max(1, round(canvas.height))
 
 
-def decode_svg(data: bytes, *, limits: ArtworkLimits, target_px: int | None) -> Artwork:
+def decode_svg(data: bytes, *, limits: ArtworkLimits, target_px: int | SvgSizer | None) -> Artwork:
     """Renders the document so that its longer side is `target_px`, or as near as the limits allow.
+
+    Where `target_px` is a function, it is given a render of PROBE_PX and answers the longer side. A document whose
+    filters would take too long or too much memory at that size is rendered down to half as large.
 
     Raises:
         ArtworkError: ARTWORK_UNREADABLE, or ARTWORK_TOO_LARGE for a document that grows beyond bounds.
     """
     canvas = _canvas(data)
-    width_px, height_px = _render_size(canvas, target_px or _DEFAULT_TARGET_PX, limits)
+    document = filter_svg(data, limits=limits, canvas_units=canvas.units)
+    if callable(target_px):
+        target_px = target_px(_rendered(document, canvas, PROBE_PX, limits))
+    return _rendered(document, canvas, target_px or _DEFAULT_TARGET_PX, limits)
+
+
+def _rendered(document: SafeSvg, canvas: _Canvas, target_px: int, limits: ArtworkLimits) -> Artwork:
+    width_px, height_px = _render_size(canvas, target_px, limits)
+    share = document.load.affordable_share(max(width_px, height_px) / canvas.units, width_px * height_px)
+    if share < 1:
+        width_px, height_px = _render_size(canvas, max(1, round(max(width_px, height_px) * share)), limits)
     root_attributes = {"width": str(width_px), "height": str(height_px), "viewBox": canvas.view_box}
     if canvas.is_view_box_shaped:
         # Rounding to whole px bends the shape by less than half of one; letterboxing would leave a translucent row.
         root_attributes["preserveAspectRatio"] = "none"
-    document = filter_svg(data, limits=limits, root_attributes=root_attributes, canvas_units=canvas.units)
     try:
-        png = resvg_py.svg_to_bytes(svg_string=document, skip_system_fonts=True)
+        png = resvg_py.svg_to_bytes(svg_string=document.sized(root_attributes), skip_system_fonts=True)
     except ValueError as error:
-        raise ArtworkError(Reason.ARTWORK_UNREADABLE, "The SVG cannot be rendered.") from error
+        raise _unrenderable() from error
     except BaseException as error:
         # A panic of the renderer arrives as a BaseException of its own that no module exports.
         if type(error).__name__ != "PanicException":
             raise
-        raise ArtworkError(Reason.ARTWORK_UNREADABLE, "The SVG cannot be rendered.") from error
+        raise _unrenderable() from error
     return replace(decode_raster(png, "image/png"), media_type=SVG, vector=True)
+
+
+def _unrenderable() -> ArtworkError:
+    return ArtworkError(
+        Reason.ARTWORK_UNREADABLE, "The SVG cannot be rendered; export it again, as plain SVG with simple shapes."
+    )
 
 
 def _render_size(canvas: _Canvas, target_px: int, limits: ArtworkLimits) -> tuple[int, int]:
@@ -154,4 +180,6 @@ def _view_box(text: str) -> tuple[float, float, float, float] | None:
 
 
 def _usable(length: float) -> float | None:
-    return length if math.isfinite(length) and 1e-6 < length < 1e9 else None
+    if length >= _MOST_PX:
+        refuse_as_too_large(f"an SVG of size {length:.6g}", f"{_MOST_PX:,.0f} px a side")
+    return length if math.isfinite(length) and length > 1e-6 else None
