@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from cutline.blobs.store import S3BlobStore
 from cutline.messaging.connection import Broker
+from cutline.messaging.consumers import Consumers
+from cutline.messaging.dead_stream import DeadStream
 from cutline.messaging.publisher import Publisher
 from cutline.messaging.topology import Topology
 from cutline.rpc.api_keys import ApiKeyAuthenticator, PostgresApiKeys
@@ -15,18 +18,23 @@ from cutline.runtime.lifecycle import BackgroundLoop, Part, ServiceRuntime
 from cutline.store.pool import Database
 from cutline.telemetry.setup import Telemetry
 from cutline.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
-from cutline.v1.queue_service_pb2_grpc import QueueServiceServicer, add_QueueServiceServicer_to_server
+from cutline.v1.queue_service_pb2_grpc import add_QueueServiceServicer_to_server
 from services.ingest.artwork_check import ArtworkCheck
 from services.ingest.backlog import Backlog
 from services.ingest.bus_check import BusCheck
 from services.ingest.dispatch import Dispatch
 from services.ingest.flusher import Flusher
 from services.ingest.handler import IngestHandler
+from services.ingest.queue_dead_letters import DeadLetters
+from services.ingest.queue_discard import Discard
+from services.ingest.queue_redrive import Redrive
+from services.ingest.queue_rpc import QUEUE_SERVICE, QueueDuties, QueueServicer
+from services.ingest.queue_stats import QueueStats
 from services.ingest.relay import Relay
 from services.ingest.release import Release
 from services.ingest.reprocess import Reprocess
 from services.ingest.retention import Retention
-from services.ingest.rpc import INGEST_SERVICE, QUEUE_SERVICE, IngestServicer
+from services.ingest.rpc import INGEST_SERVICE, IngestServicer
 from services.ingest.settings import IngestSettings, Role
 from services.ingest.sweeper import Sweeper
 
@@ -73,14 +81,24 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         upload_keep_s=duties.upload_keep_s,
         metrics=metrics,
     )
+    drain = asyncio.Event()
     served = []
     if Role.API in settings.roles:
         served.append(
             RpcService(INGEST_SERVICE, add_IngestServiceServicer_to_server, IngestServicer(handler, settings.artwork))
         )
     if Role.ADMIN in settings.roles:
-        # Only inherited methods: each answers UNIMPLEMENTED, to callers with the scope admin.
-        queue = QueueServiceServicer()  # type: ignore[abstract]  # the stubs call abstract what the guard answers
+        consumers, stream = Consumers(broker, topology), DeadStream(broker, topology)
+        queue = QueueServicer(
+            QueueDuties(
+                database=database,
+                consumers=consumers,
+                stats=QueueStats(database, consumers, drain=drain),
+                dead_letters=DeadLetters(database, stream),
+                redrive=Redrive(database=database, stream=stream, dispatch=dispatch, backlog=backlog),
+                discard=Discard(database, stream),
+            )
+        )
         served.append(RpcService(QUEUE_SERVICE, add_QueueServiceServicer_to_server, queue))
     rpc = RpcServer(
         settings.grpc,
@@ -88,6 +106,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         authenticator=ApiKeyAuthenticator(PostgresApiKeys(database), development_key=settings.auth.development_key),
         telemetry=telemetry,
         readiness=runtime.readiness,
+        drain=drain,
     )
 
     loops: list[Part] = []

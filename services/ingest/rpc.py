@@ -19,7 +19,6 @@ from cutline.v1.ingest_service_pb2_grpc import IngestServiceServicer
 from services.ingest.handler import FreshDesign, IngestHandler, KnownDesign
 
 INGEST_SERVICE: Final = "cutline.v1.IngestService"
-QUEUE_SERVICE: Final = "cutline.v1.QueueService"
 
 
 class IngestServicer(IngestServiceServicer):

@@ -20,6 +20,7 @@ from cutline.store.design_reads import DesignFilter
 _DIGEST_BYTES: Final = 8
 _PAGE_KIND: Final = b"\x01"
 _RESUME_KIND: Final = b"\x02"
+_QUEUE_KIND: Final = b"\x03"
 
 
 def encode_page_token(last: UUID, *, tenant: str, conditions: DesignFilter) -> str:
@@ -37,12 +38,35 @@ def decode_page_token(token: str, *, tenant: str, conditions: DesignFilter) -> U
         return None
     body = _decode(_PAGE_KIND, token, 16, _list_digest(tenant, conditions))
     if body is None:
-        raise InvalidInputError(
-            Reason.PAGE_TOKEN_INVALID,
-            "page_token: it belongs to another list; every other field must be as it was",
-            violations=(FieldViolation("page_token", "it belongs to another list", Reason.PAGE_TOKEN_INVALID),),
-        )
+        raise _page_token_invalid()
     return UUID(bytes=body)
+
+
+def encode_queue_page_token(last: UUID, *, conditions: object) -> str:
+    """The token of the page behind `last` of an operators' list; the type of its conditions tells which list it is."""
+    return _encode(_QUEUE_KIND, last.bytes, _digest(repr(conditions)))
+
+
+def decode_queue_page_token(token: str, *, conditions: object) -> UUID | None:
+    """The last entry of the page before; None for the first page.
+
+    Raises:
+        InvalidInputError: The token was made for another list, or by nobody.
+    """
+    if not token:
+        return None
+    body = _decode(_QUEUE_KIND, token, 16, _digest(repr(conditions)))
+    if body is None:
+        raise _page_token_invalid()
+    return UUID(bytes=body)
+
+
+def _page_token_invalid() -> InvalidInputError:
+    return InvalidInputError(
+        Reason.PAGE_TOKEN_INVALID,
+        "page_token: it belongs to another list; every other field must be as it was",
+        violations=(FieldViolation("page_token", "it belongs to another list", Reason.PAGE_TOKEN_INVALID),),
+    )
 
 
 @dataclass(frozen=True, slots=True)
