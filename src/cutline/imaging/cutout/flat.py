@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import CutoutMethod
 from cutline.imaging.cutout.background import Background
+from cutline.imaging.cutout.certainty import certainty_on_field
 from cutline.imaging.cutout.edge import soften
 from cutline.imaging.cutout.masks import (
     above,
@@ -49,7 +50,6 @@ _SPECK_PX: Final = 12
 _FAINT_ISLAND_PX: Final = 400
 _LEAST_ENCLOSED_PX: Final = 64
 _LEAST_ENCLOSED_SHARE: Final = 0.0005
-_STRONG_CONTRAST: Final = 24.0
 # What the colour planes of a strip need stays in the processor's cache.
 _STRIP_PX: Final = 65_536
 
@@ -95,7 +95,7 @@ def cut_out_flat(rgba: type_rgba, background: Background, *, remove_enclosed_bac
     return Cutout(
         rgba=edge.rgba,
         method=CutoutMethod.FLAT,
-        confidence=_confidence(background, flood, edge.contrast),
+        confidence=certainty_on_field(background, inside, edge.difference, flood.leak_share),
         subject_is_everything=not outside.any(),
         enclosed_background_px=boxes,
     )
@@ -199,11 +199,3 @@ def _without_specks(inside: type_mask, distance: NDArray[np.uint8], faint: float
     if faint > 0:
         keep &= parts.touching(above(distance, faint)) | (parts.areas_px >= _FAINT_ISLAND_PX)
     return inside if keep[1:].all() else parts.only(keep)
-
-
-def _confidence(background: Background, flood: _Flood, contrast: NDArray[np.float32]) -> float:
-    """High where the whole border is background and the edge stands out; lower for leaks and faint edges."""
-    strong_share = float((contrast >= _STRONG_CONTRAST).mean()) if len(contrast) else 0.0
-    border = (background.border_share - 0.4) / 0.6
-    smooth = 1.0 if background.field is None else 0.92
-    return float(np.clip(0.98 * border * smooth * (0.35 + 0.65 * strong_share) * (1 - 0.5 * flood.leak_share), 0, 1))

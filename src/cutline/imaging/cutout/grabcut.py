@@ -22,9 +22,9 @@ _LEAST_SUBJECT_SHARE: Final = 0.005
 _MOST_SUBJECT_SHARE: Final = 0.92
 _LEAST_PART_SHARE: Final = 0.04
 _MOST_PINHOLE_SHARE: Final = 0.002
-# A cut whose two sides differ by less, in levels, followed no edge.
-_LEAST_CONTRAST: Final = 14.0
-_CLEAR_CONTRAST: Final = 60.0
+# A cut whose two sides differ by less (CIE76) followed no edge.
+_LEAST_CONTRAST: Final = 6.0
+_CLEAR_CONTRAST: Final = 25.0
 _MOST_OVERLAP: Final = 0.5
 _MOST_CONFIDENCE: Final = 0.75
 _EVERYTHING_CONFIDENCE: Final = 0.2
@@ -57,7 +57,7 @@ def cut_out_by_grabcut(rgba: type_rgba) -> Cutout:
     if found.overlap > _MOST_OVERLAP:
         return everything(rgba, CutoutMethod.GRABCUT)
     edge = refine(rgba, found.mask)
-    contrast = float(np.median(edge.contrast)) if len(edge.contrast) else 0.0
+    contrast = float(np.median(edge.difference)) if len(edge.difference) else 0.0
     if contrast < _LEAST_CONTRAST:
         return everything(rgba, CutoutMethod.GRABCUT)
     return Cutout(

@@ -32,8 +32,11 @@ _RADIAL_TRIALS: Final = 8
 _CENTRES_A_SIDE: Final = 11
 _FIT_ROUNDS: Final = 4
 _GROWTH_ROUNDS: Final = 3
-# Where a linear gradient leaves less than this of the border unexplained, no other is looked for.
-_PLAIN_ENOUGH: Final = 0.02
+# Where a linear gradient explains this much of the border to about the rounding of levels, no other is looked for.
+_CERTAIN_SHARE: Final = 0.98
+_ROUNDING: Final = 0.8
+# Levels of noise that weigh as much as the whole border.
+_NOISE_WEIGHT: Final = 10.0
 _FIRST_STEP: Final = 0.04
 _LAST_STEP: Final = 0.002
 
@@ -70,11 +73,11 @@ def find_drawn_gradient(small: type_levels) -> DrawnGradient | None:
     places = _places(small.shape[1], small.shape[0])
     ring = _ring_of(small, places)
     linear = _followed(small, places, ring, centre=None)
-    if linear is not None and linear.border_share >= 1 - _PLAIN_ENOUGH:
+    if linear is not None and linear.border_share >= _CERTAIN_SHARE and linear.noise <= _ROUNDING:
         return linear
     radial = _followed(small, places, ring, centre=_centre_by_consensus(ring))
     found = [one for one in (linear, radial) if one is not None and one.border_share >= _LEAST_SHARE]
-    return max(found, key=lambda one: one.border_share, default=None)
+    return max(found, key=lambda one: one.border_share - one.noise / _NOISE_WEIGHT, default=None)
 
 
 def explained_share(ring_stray: NDArray[np.float32]) -> float:
