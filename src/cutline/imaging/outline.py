@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
-import contourpy
 import cv2
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import MultiPolygon, Polygon
+from shapely import MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.errors import ArtworkError, Reason
+from cutline.imaging.contours import ring_area, rings_of
 from cutline.imaging.model import type_rgba
 from cutline.imaging.shapes import polygons_of
 
@@ -68,26 +67,19 @@ def trace_outline(rgba: type_rgba, *, alpha_threshold: float, longer_side_mm: fl
     Raises:
         ArtworkError: NO_SUBJECT: no pixel reaches the threshold, or only specks do.
     """
-    field, left_px, top_px = _padded_field(rgba[..., 3], alpha_threshold)
-    generator = contourpy.contour_generator(z=field, name="serial", fill_type=contourpy.FillType.OuterOffset)
-    filled: Any = generator.filled(127.5, 256)  # its type depends on the fill type
-    points, offsets = filled
+    field, left_px, top_px = _padded_field(cv2.extractChannel(rgba, 3), alpha_threshold)
     origin = np.array([left_px, top_px]) + 0.5 - PAD_PX
-    rings = [
-        [outer[start:end] + origin for start, end in pairwise(cuts)]
-        for outer, cuts in zip(points, offsets, strict=True)
-    ]
-    return _kept(rings, longer_side_mm)
+    return _kept([ring + origin for ring in rings_of(field)], longer_side_mm)
 
 
-def _padded_field(alpha: NDArray[np.uint8], threshold: float) -> tuple[NDArray[np.uint8], int, int]:
+def _padded_field(alpha: cv2.typing.MatLike, threshold: float) -> tuple[NDArray[np.uint8], int, int]:
     """Alpha around the art with the threshold moved to 127.5, padded by transparent pixels.
 
     Moving the threshold instead of the level keeps a step from 0 to 255 halfway between its pixels, whatever the
     threshold is.
     """
     least = int(np.ceil(threshold * 255 - 1e-9))
-    left, top, width, height = cv2.boundingRect((alpha >= least).view(np.uint8))
+    left, top, width, height = cv2.boundingRect(cv2.threshold(alpha, least - 1, 255, cv2.THRESH_BINARY)[1])
     if width == 0 or height == 0:
         raise ArtworkError(Reason.NO_SUBJECT, "The artwork has nothing opaque enough to cut around.")
     # One pixel more on each side: the soft edge outside the threshold shapes the outline too.
@@ -97,11 +89,12 @@ def _padded_field(alpha: NDArray[np.uint8], threshold: float) -> tuple[NDArray[n
         levels = np.arange(256) / 255
         below, above = 0.5 * levels / threshold, 0.5 + 0.5 * (levels - threshold) / (1 - threshold)
         moved = np.where(np.arange(256) < least, np.minimum(below * 255, 127), np.maximum(above * 255, 128))
-        part = cv2.LUT(np.ascontiguousarray(part), moved.round().astype(np.uint8)).astype(np.uint8, copy=False)
-    return _evened(np.pad(part, PAD_PX)), left_in, top_in
+        part = cv2.LUT(part, moved.round().astype(np.uint8))
+    pad = cv2.copyMakeBorder(part, PAD_PX, PAD_PX, PAD_PX, PAD_PX, cv2.BORDER_CONSTANT, value=(0,))
+    return _evened(pad), left_in, top_in
 
 
-def _evened(field: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _evened(field: cv2.typing.MatLike) -> NDArray[np.uint8]:
     """The field blurred by a 3 x 3 binomial filter, but for what the blur would lose.
 
     Interpolating between the two pixels beside an antialiased edge misplaces it by up to 0.09 px, in waves that the
@@ -109,43 +102,53 @@ def _evened(field: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Tips and lines of one pixel keep their own values, and so do their neighbours.
     """
     blurred = cv2.GaussianBlur(field, (3, 3), 0)
-    lost = ((field >= 128) & (blurred < 128)).view(np.uint8)
-    near = cv2.dilate(lost, np.ones((5, 5), np.uint8))
-    return np.asarray(np.where(near > 0, field, blurred), np.uint8)
+    lost = cv2.subtract(_inside(field), _inside(blurred))
+    if cv2.countNonZero(lost):
+        cv2.copyTo(field, cv2.dilate(lost, np.ones((5, 5), np.uint8)), blurred)
+    return np.asarray(blurred, np.uint8)
 
 
-def _kept(rings: list[list[NDArray[np.float64]]], longer_side_mm: float) -> Outline:
-    """Polygons of the rings that are no specks; each entry is an outer ring followed by its holes."""
-    areas = np.array([abs(_area(piece[0])) for piece in rings])
-    main = np.concatenate([piece[0] for piece, area in zip(rings, areas, strict=True) if area >= 0.01 * areas.max()])
+def _inside(field: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    return cv2.threshold(field, 127, 255, cv2.THRESH_BINARY)[1]
+
+
+def _kept(rings: list[NDArray[np.float64]], longer_side_mm: float) -> Outline:
+    """Polygons of the rings that are no specks."""
+    sized = [(ring, ring_area(ring)) for ring in rings]
+    outers = [(ring, area) for ring, area in sized if area > 0]
+    largest = max(area for _, area in outers)
+    main = np.concatenate([ring for ring, area in outers if area >= 0.01 * largest])
     side_px = float(np.ptp(main, axis=0).max())
     if side_px < MIN_ART_SIDE_PX:
         raise ArtworkError(Reason.NO_SUBJECT, "The artwork holds nothing larger than a speck.")
-    least = max(SPECK_AREA_MM2 * (side_px / longer_side_mm) ** 2, SPECK_AREA_SHARE * float(areas.max()))
-    least = min(least, float(areas.max()))
+    least = max(SPECK_AREA_MM2 * (side_px / longer_side_mm) ** 2, SPECK_AREA_SHARE * largest)
+    least = min(least, largest)
     tolerance_px = max(SIMPLIFY_PX, SIMPLIFY_MM * side_px / longer_side_mm)
-    polygons = [
-        _polygon(piece[0], [hole for hole in piece[1:] if abs(_area(hole)) >= least], tolerance_px)
-        for piece, area in zip(rings, areas, strict=True)
-        if area >= least
-    ]
-    specks = [piece[0] for piece, area in zip(rings, areas, strict=True) if area < least]
+    pieces = [ring for ring, area in outers if area >= least]
+    holes = _holes_of(pieces, [ring for ring, area in sized if -area >= least])
+    polygons = [_polygon(ring, inner, tolerance_px) for ring, inner in zip(pieces, holes, strict=True)]
+    specks = [(ring, area) for ring, area in outers if area < least]
     return Outline(
         art=polygons_of(shapely.union_all(polygons)),
         specks_dropped=len(specks),
-        specks_area_px=float(areas[areas < least].sum()),
-        specks_box_px=_box(specks),
+        specks_area_px=sum(area for _, area in specks),
+        specks_box_px=_box([ring for ring, _ in specks]),
     )
+
+
+def _holes_of(pieces: list[NDArray[np.float64]], holes: list[NDArray[np.float64]]) -> list[list[NDArray[np.float64]]]:
+    """The holes of each piece: a hole belongs to the smallest piece around it."""
+    shapes = [Polygon(piece) for piece in pieces]
+    found: list[list[NDArray[np.float64]]] = [[] for _ in pieces]
+    tree = shapely.STRtree(shapes)
+    for hole in holes:
+        around = tree.query(Point(hole[0]), predicate="within")
+        found[min(around, key=lambda number: shapes[number].area)].append(hole)
+    return found
 
 
 def _polygon(outer: NDArray[np.float64], holes: list[NDArray[np.float64]], tolerance_px: float) -> BaseGeometry:
     return Polygon(outer, holes).simplify(tolerance_px)
-
-
-def _area(ring: NDArray[np.float64]) -> float:
-    """Signed area of a closed ring whose last point repeats the first."""
-    x, y = ring[:, 0], ring[:, 1]
-    return float(0.5 * (np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])))
 
 
 def _box(rings: list[NDArray[np.float64]]) -> tuple[float, float, float, float] | None:
