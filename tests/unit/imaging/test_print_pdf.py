@@ -122,8 +122,12 @@ def test_the_art_keeps_its_source_pixels() -> None:
 
 
 def test_a_white_border_prints_nothing_but_the_art() -> None:
-    """Paper white needs no ink: there is no bleed layer and no white ink."""
-    assert set(print_pdf("disc").layers()) == {"Artwork", "CutContour"}
+    """Paper white needs no ink: besides art and cut there is only the paper, with nothing of C, M, Y and K."""
+    pdf = print_pdf("disc")
+
+    assert list(pdf.layers()) == ["Paper", "Artwork", "CutContour"]
+    inks = [[float(value) for value in operands] for operator, operands in pdf.instructions() if operator == "k"]
+    assert inks == [[0, 0, 0, 0]]
 
 
 def test_a_coloured_border_is_printed_out_to_the_bleed() -> None:
@@ -133,7 +137,7 @@ def test_a_coloured_border_is_printed_out_to_the_bleed() -> None:
     assert "Border and bleed" in pdf.layers()
     fills = [operands for operator, operands in pdf.instructions() if operator == "scn"]
     assert [float(value) for value in fills[0]] == pytest.approx([0x20 / 255, 0x40 / 255, 0x80 / 255], abs=1e-4)
-    assert np.ptp(_filled(pdf, "f*")[:, 0]) == pytest.approx(54, abs=0.05)
+    assert np.ptp(_filled(pdf, "LGround", "f*")[:, 0]) == pytest.approx(54, abs=0.05)
 
 
 def test_full_bleed_carries_the_arts_edge_colour_outwards() -> None:
@@ -143,7 +147,7 @@ def test_full_bleed_carries_the_arts_edge_colour_outwards() -> None:
     image = pdf.page.Resources.XObject.ImEdges
     colors = np.frombuffer(image.read_bytes(), np.uint8).reshape(-1, 3)
     assert (colors == (240, 120, 40)).all()
-    assert np.ptp(_filled(pdf, "W*")[:, 0]) == pytest.approx(54, abs=0.05)
+    assert np.ptp(_filled(pdf, "LBleed", "W*")[:, 0]) == pytest.approx(54, abs=0.05)
 
 
 def test_white_ink_backs_the_face_and_stays_inside_it() -> None:
@@ -151,7 +155,7 @@ def test_white_ink_backs_the_face_and_stays_inside_it() -> None:
     pdf = print_pdf("disc", white_ink=True, width_mm=50.0)
 
     assert str(pdf.layers()["White"].GTS_Metadata.GTS_ProcStepsGroup) == "/White"
-    white = _filled(pdf, "f*")
+    white = _filled(pdf, "LWhite", "f*")
     assert np.ptp(white[:, 0]) == pytest.approx(49.8, abs=0.02)
     content = pdf.page.Contents.read_bytes()
     assert content.index(b"/LArt") < content.index(b"/LWhite") < content.index(b"/LCut")
@@ -161,7 +165,7 @@ def test_white_ink_without_border_colour_backs_only_the_art() -> None:
     """With border colour none the paper shows in the border, so no white ink goes there."""
     pdf = print_pdf("disc", white_ink=True, border_color="none", width_mm=50.0)
 
-    assert np.ptp(_filled(pdf, "f*")[:, 0]) == pytest.approx(50 - 6 - 0.2, abs=0.05)
+    assert np.ptp(_filled(pdf, "LWhite", "f*")[:, 0]) == pytest.approx(50 - 6 - 0.2, abs=0.05)
 
 
 def test_inner_cuts_are_stroked_before_the_outline() -> None:
@@ -232,16 +236,16 @@ def _dark_edge_mm(dark: np.ndarray, pdf: PrintPdf) -> np.ndarray:
     return np.concatenate(found) * 25.4 / 600 - bleed
 
 
-def _filled(pdf: PrintPdf, paint: str) -> np.ndarray:
-    """Points in mm of the first polygon that is filled (or made a clip) by that operator."""
+def _filled(pdf: PrintPdf, layer: str, paint: str) -> np.ndarray:
+    """Points in mm of the first polygon of a layer that is filled (or made a clip) by that operator."""
     points: list[list[float]] = []
-    for operator, operands in pdf.instructions():
+    instructions = iter(pdf.instructions())
+    next(True for operator, operands in instructions if operator == "BDC" and str(operands[1]) == f"/{layer}")
+    for operator, operands in instructions:
         if operator in {"m", "l"}:
             points.append([float(value) for value in operands])
         elif operator == paint:
             break
-        elif operator in {"f*", "W*", "S", "n"}:
-            points = []
     return np.array(points) * 25.4 / 72
 
 

@@ -58,8 +58,8 @@ def print_pdf(
 ) -> bytes:
     """One page: MediaBox = BleedBox = TrimBox grown by the bleed, TrimBox = the outer cut's box.
 
-    Layers from below: border and bleed, artwork, white ink, and one per cut spot; white and cuts are marked as
-    processing steps. The art keeps its source pixels. Nothing is printed further out than the bleed.
+    Layers from below: border colour or paper, bleed, artwork, white ink, and one per cut spot; white and cuts are
+    marked as processing steps. The art keeps its source pixels. Nothing is printed further out than the bleed.
 
     Args:
         cutout: The art.
@@ -71,7 +71,8 @@ def print_pdf(
     pdf = Pdf.new()
     page = _Page(pdf, PageFrame(cut_line.trim_box.height_mm, spec.bleed_mm), {}, {}, {}, {}, [])
     space = pdf.make_indirect(icc_srgb(pdf))
-    _add_bleed(page, ink, space)
+    _add_ground(page, ink)
+    _add_edges(page, ink, space)
     _add_art(page, cutout, cut_line, ink, space)
     if ink.white is not None:
         _add_white(page, ink.white, spec)
@@ -79,30 +80,25 @@ def print_pdf(
     return _saved(page, cut_line, spec, space, press)
 
 
-def _add_white(page: _Page, area: MultiPolygon, spec: ResolvedSpec) -> None:
-    """Adds white ink on top of all print, though a press lays it down first: the order of inks is the RIP's business.
+def _add_ground(page: _Page, ink: Ink) -> None:
+    """Adds the colour of border and bleed, or else paper: no ink at all, only something opaque to print on.
 
-    Below the art it would be knocked out where overprint of RGB images is ignored, as Ghostscript does. On top it must
-    not touch what is below: overprint leaves the other plates alone, and Darken, without a colour of its own on screen,
-    does the same in viewers, which paint opaquely instead of overprinting. Multiply would not do: together with
-    overprint it multiplies the other plates with themselves, while the darker of two equals is no change.
+    White ink and cuts overprint, which blends them with what is below. Where that is see-through art over nothing,
+    the result is left to the renderer; Ghostscript makes the art solid there.
     """
-    page.spots["CsWhite"] = separation(page.pdf, spec.preset.white_spot, _SCREEN_CMYK["white"])
-    page.states["GsWhite"] = overprint_state(page.pdf, on=True, blend_mode="Darken")
-    group = layer(page.pdf, spec.preset.white_spot, group="White")
-    page.add("LWhite", group, "/GsWhite gs /CsWhite cs 1 scn", page.frame.polygons(area), "f*")
-
-
-def _add_bleed(page: _Page, ink: Ink, space: Object) -> None:
+    title, fill = "Paper", "0 0 0 0 k"
     if ink.border_rgb is not None:
-        fill = " ".join(f"{channel / 255:.5g}" for channel in ink.border_rgb)
-        group = layer(page.pdf, "Border and bleed")
-        page.add("LBleed", group, f"/CsRgb cs {fill} scn", page.frame.polygons(ink.bleed), "f*")
-    elif ink.edges is not None:
-        page.images["ImEdges"] = rgb_image(page.pdf, ink.edges.rgb, space)
-        clip = clipped(page.frame.polygons(ink.edges.area))
-        picture = page.frame.image("ImEdges", ink.edges.box)
-        page.add("LBleed", layer(page.pdf, "Bleed"), clip, picture)
+        channels = " ".join(f"{channel / 255:.5g}" for channel in ink.border_rgb)
+        title, fill = "Border and bleed", f"/CsRgb cs {channels} scn"
+    page.add("LGround", layer(page.pdf, title), fill, page.frame.polygons(ink.bleed), "f*")
+
+
+def _add_edges(page: _Page, ink: Ink, space: Object) -> None:
+    if ink.edges is None:
+        return
+    page.images["ImEdges"] = rgb_image(page.pdf, ink.edges.rgb, space)
+    clip = clipped(page.frame.polygons(ink.edges.area))
+    page.add("LBleed", layer(page.pdf, "Bleed"), clip, page.frame.image("ImEdges", ink.edges.box))
 
 
 def _add_art(page: _Page, cutout: Cutout, cut_line: CutLine, ink: Ink, space: Object) -> None:
@@ -127,6 +123,20 @@ def _printed_px(
         min(left + width, int((x_max - x_mm) / scale) + 1),
         min(top + height, int((y_max - y_mm) / scale) + 1),
     )
+
+
+def _add_white(page: _Page, area: MultiPolygon, spec: ResolvedSpec) -> None:
+    """Adds white ink on top of all print, though a press lays it down first: the order of inks is the RIP's business.
+
+    Below the art it would be knocked out where overprint of RGB images is ignored, as Ghostscript does. On top it must
+    not touch what is below: overprint leaves the other plates alone, and Darken, without a colour of its own on screen,
+    does the same in viewers, which paint opaquely instead of overprinting. Multiply would not do: together with
+    overprint it multiplies the other plates with themselves, while the darker of two equals is no change.
+    """
+    page.spots["CsWhite"] = separation(page.pdf, spec.preset.white_spot, _SCREEN_CMYK["white"])
+    page.states["GsWhite"] = overprint_state(page.pdf, on=True, blend_mode="Darken")
+    group = layer(page.pdf, spec.preset.white_spot, group="White")
+    page.add("LWhite", group, "/GsWhite gs /CsWhite cs 1 scn", page.frame.polygons(area), "f*")
 
 
 def _add_cuts(page: _Page, cut_line: CutLine, spec: ResolvedSpec) -> None:
