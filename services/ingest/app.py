@@ -10,7 +10,6 @@ from cutline.messaging.connection import Broker
 from cutline.messaging.consumers import Consumers
 from cutline.messaging.dead_stream import DeadStream
 from cutline.messaging.publisher import Publisher
-from cutline.messaging.topology import Topology
 from cutline.rpc.api_keys import ApiKeyAuthenticator, PostgresApiKeys
 from cutline.rpc.server import RpcServer, RpcService
 from cutline.runtime.http import HttpServer
@@ -25,6 +24,7 @@ from services.ingest.bus_check import BusCheck
 from services.ingest.dispatch import Dispatch
 from services.ingest.flusher import Flusher
 from services.ingest.handler import IngestHandler
+from services.ingest.mover import Mover
 from services.ingest.queue_dead_letters import DeadLetters
 from services.ingest.queue_discard import Discard
 from services.ingest.queue_redrive import Redrive
@@ -36,6 +36,7 @@ from services.ingest.reprocess import Reprocess
 from services.ingest.retention import Retention
 from services.ingest.rpc import INGEST_SERVICE, IngestServicer
 from services.ingest.settings import IngestSettings, Role
+from services.ingest.starts import Starts
 from services.ingest.sweeper import Sweeper
 
 
@@ -51,7 +52,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         pool_max=settings.postgres.pool_max,
     )
     blobs = S3BlobStore(settings.s3, telemetry=telemetry)
-    topology = Topology(namespace=settings.nats_namespace, global_cap=settings.backlog.global_cap)
+    topology = settings.topology
     broker = Broker(settings.nats.url, name="ingest", on_fatal=runtime.fatal)
     publisher = Publisher(broker, metrics=metrics)
     dispatch = Dispatch(database, publisher, topology)
@@ -60,7 +61,8 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     release = Release(
         database=database,
         dispatch=dispatch,
-        window=settings.backlog.release_window,
+        starts=Starts(broker, topology),
+        limits=settings.backlog,
         interval_s=duties.release_interval_s,
     )
     flusher = Flusher(
@@ -69,7 +71,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         topology=topology,
         backlog=backlog,
         metrics=metrics,
-        on_waiting=release.poke,
+        on_waiting=dispatch.tell_waiting,
     )
     handler = IngestHandler(
         database=database,
@@ -78,7 +80,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         flusher=flusher,
         reprocess=Reprocess(database=database, dispatch=dispatch, backlog=backlog),
         dispatch=dispatch,
-        upload_keep_s=duties.upload_keep_s,
+        upload_keep_s=settings.keep.upload_s,
         metrics=metrics,
     )
     drain = asyncio.Event()
@@ -129,13 +131,16 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         retention = Retention(
             database=database,
             blobs=blobs,
+            dispatch=dispatch,
+            keep=settings.keep,
             interval_s=duties.retention_interval_s,
-            request_keep_s=duties.request_keep_s,
         )
+        mover = Mover(database=database, broker=broker, publisher=publisher, topology=topology)
         loops = [
             BackgroundLoop("relay", relay.run, fatal=runtime.fatal),
             BackgroundLoop("release", release.run, fatal=runtime.fatal),
             BackgroundLoop("sweeper", sweeper.run, fatal=runtime.fatal),
+            BackgroundLoop("mover", mover.run, fatal=runtime.fatal),
             BackgroundLoop("retention", retention.run, fatal=runtime.fatal),
         ]
     runtime.readiness.add_check("postgres", database.problem)

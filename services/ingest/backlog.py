@@ -8,8 +8,9 @@ from collections import Counter
 from cutline.domain.errors import Reason, ResourceExhaustedError, UnavailableError
 from cutline.domain.states import Lane, Stage
 from cutline.runtime.logging import get_logger
-from cutline.store.admission import BacklogCounts, Queue, count_backlog
+from cutline.store.admission import BacklogCounts, count_backlog
 from cutline.store.pool import Database
+from cutline.store.release import Queue
 from cutline.telemetry.metrics import Metrics
 from cutline.telemetry.names import Attribute
 from services.ingest.settings import BacklogLimits
@@ -32,6 +33,7 @@ class Backlog:
         self._metrics = metrics
         self._counts = BacklogCounts(Counter(), Counter())
         self._added = BacklogCounts(Counter(), Counter())
+        self._held: set[Queue] = set()
 
     def full(self, tenant: str) -> ResourceExhaustedError | None:
         """The error for a tenant that may not add a design now; None where it may."""
@@ -53,8 +55,13 @@ class Backlog:
         return None
 
     def window_full(self, tenant: str, stage: Stage, lane: Lane) -> bool:
-        """Whether a tenant's next job in that queue has to wait for its turn."""
+        """Whether a tenant's next job in that queue has to wait for its turn.
+
+        So it is while earlier ones wait there: a job that came later must not overtake them.
+        """
         queue = (tenant, stage, lane)
+        if queue in self._counts.held or queue in self._held:
+            return True
         return self._counts.released[queue] + self._added.released[queue] >= self._limits.release_window
 
     def add(self, tenant: str, released: Queue | None) -> None:
@@ -63,10 +70,16 @@ class Backlog:
         if released is not None:
             self._added.released[released] += 1
 
+    def hold(self, tenant: str, stage: Stage, lane: Lane) -> None:
+        """Notes that a job of the queue was stored to wait for its turn."""
+        self._held.add((tenant, stage, lane))
+
     async def refresh(self, database: Database) -> None:
         """Counts anew; what is added while the count runs stays on top of it, counted twice for a second at most."""
         before = BacklogCounts(self._added.unfinished.copy(), self._added.released.copy())
+        held_before = self._held.copy()
         self._counts = await count_backlog(database)
+        self._held -= held_before
         self._added.unfinished.subtract(before.unfinished)
         self._added.released.subtract(before.released)
         # Unary plus drops what is zero: tenants come and go.

@@ -75,6 +75,10 @@ class Dispatch:
             design_ring(design_id=design_id, tenant=tenant, revision=revision, state=state),
         )
 
+    async def tell_waiting(self) -> None:
+        """Tells the release loop, wherever it runs, that a job was stored that is due, best effort."""
+        await self._publisher.ring(self._topology.release_subject, b"")
+
     async def ring_cancel(self, *, design_id: UUID, generation: int) -> None:
         """Asks the workers of every stage to stop a design's generations up to this one, best effort."""
         for stage in Stage:

@@ -8,7 +8,7 @@ committed and the broker has acked, or after 100 ms: the row in the outbox makes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -93,7 +93,7 @@ class Flusher:
         topology: Topology,
         backlog: Backlog,
         metrics: Metrics,
-        on_waiting: Callable[[], None] = lambda: None,
+        on_waiting: Callable[[], Awaitable[None]],
     ) -> None:
         self._database = database
         self._publisher = publisher
@@ -226,7 +226,9 @@ class Flusher:
     def _direct(self, row: Submission) -> None:
         """Decides whether a row's job is released at once, and writes its ticket if so."""
         tenant = row.call.tenant
-        row.held = self._backlog.window_full(tenant, Stage.IMAGING, row.lane)
+        row.held = row.not_before_time is None and self._backlog.window_full(tenant, Stage.IMAGING, row.lane)
+        if row.held:
+            self._backlog.hold(tenant, Stage.IMAGING, row.lane)
         self._backlog.add(tenant, None if row.waits else (tenant, Stage.IMAGING, row.lane))
         row.subject, row.ticket = "", b""
         if not row.waits:
@@ -310,7 +312,7 @@ class Flusher:
                 design_id = pending.row.design_id
                 pending.answer(Accepted(design_id, accepted[design_id]))
         if any(pending.row.held for pending in new):
-            self._on_waiting()
+            await self._on_waiting()
 
     def _ring(self, row: Submission) -> tuple[str, bytes]:
         tenant, design_id = row.call.tenant, row.design_id

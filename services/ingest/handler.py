@@ -16,9 +16,8 @@ from cutline.contract.submits import JobWish, SpecWish, SubmitWish, UploadWish
 from cutline.domain.dedup import submit_key
 from cutline.domain.errors import ResourceExhaustedError
 from cutline.domain.states import DesignState
-from cutline.messaging.tickets import DELETED
 from cutline.runtime.logging import get_logger
-from cutline.store.design_changes import LockedDesign, cancel_design, delete_design, design_not_found, lock_design
+from cutline.store.design_changes import LockedDesign, cancel_design, design_not_found, lock_design
 from cutline.store.design_reads import DesignRow, read_design
 from cutline.store.ids import new_id
 from cutline.store.outbox import OutboxRow, insert_outbox
@@ -30,6 +29,7 @@ from cutline.telemetry.metrics import Metrics
 from cutline.telemetry.names import Attribute
 from cutline.telemetry.propagation import traceparent_of_current
 from services.ingest.artwork_check import ArtworkCheck, KnownArtwork
+from services.ingest.deletion import delete_and_tell
 from services.ingest.dispatch import Dispatch
 from services.ingest.flusher import Accepted, Flusher
 from services.ingest.reprocess import Reprocess
@@ -38,8 +38,6 @@ log = get_logger(__name__)
 
 _T = TypeVar("_T")
 
-LATE_WRITES_S: Final = 120.0
-"""How long a worker that was stopped just before a delete may still write objects."""
 REPEAT_TRIES: Final = 4
 
 
@@ -161,24 +159,18 @@ class IngestHandler:
     async def delete_design(self, call: CallIdentity, design_id: UUID) -> None:
         """Deletes a design; its objects go at once where the store answers, else by retention."""
         tenant = call.tenant
-        prefix = design_prefix(tenant, design_id)
 
         async def work(connection: Connection) -> OutboxRow | None:
             if await find_answer(connection, call):
                 return None
-            design = await lock_design(connection, tenant, design_id)
-            await delete_design(connection, design, object_prefix=prefix, late_writes_s=LATE_WRITES_S)
-            ring = self._dispatch.terminal_ring(
-                tenant=tenant, design_id=design_id, revision=design.revision + 1, state=DELETED
-            )
-            await insert_outbox(connection, [ring])
+            ring = await delete_and_tell(connection, self._dispatch, tenant=tenant, design_id=design_id)
             await record_answer(connection, call, design_id)
             return ring
 
         ring = await _until_recorded(lambda: self._database.run_transaction(work))
         if ring is not None:
             await self._dispatch.send([ring])
-            await self._remove_objects(prefix)
+            await self._remove_objects(design_prefix(tenant, design_id))
 
     async def _remove_objects(self, prefix: str) -> None:
         try:

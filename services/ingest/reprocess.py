@@ -105,13 +105,15 @@ class Reprocess:
             lane=job.lane,
             max_attempts=job.max_attempts,
             not_before_time=job.not_before_time,
-            held=self._backlog.window_full(call.tenant, Stage.IMAGING, job.lane),
+            held=job.not_before_time is None and self._backlog.window_full(call.tenant, Stage.IMAGING, job.lane),
             traceparent=traceparent_of_current(),
         )
         revision = await start_generation(connection, design, wanted)
         tickets = [] if wanted.waits else [self._ticket(design, wanted)]
         await insert_outbox(connection, tickets)
         await record_answer(connection, call, design.design_id)
+        if wanted.held:
+            self._backlog.hold(call.tenant, Stage.IMAGING, job.lane)
         self._backlog.add(call.tenant, None if wanted.waits else (call.tenant, Stage.IMAGING, job.lane))
         return _Started(design, revision, tickets)
 

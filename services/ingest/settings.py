@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from cutline.domain.artwork import ArtworkLimits
+from cutline.messaging.topology import Topology
+from cutline.messaging.topology_settings import read_topology
 from cutline.runtime.environment import EnvReader
 from cutline.runtime.settings import (
     AuthSettings,
@@ -16,6 +19,8 @@ from cutline.runtime.settings import (
     S3Settings,
     ShellSettings,
 )
+
+DAY_S: Final = 86_400.0
 
 
 class Role(StrEnum):
@@ -35,11 +40,16 @@ class BacklogLimits:
         global_cap: Unfinished designs of all tenants.
         release_window: Released, unstarted jobs of one tenant in one stage and lane; more wait in the database, so that
             another tenant's jobs need not queue behind them.
+        release_target: Released, unstarted jobs a stage and lane is filled up to, also by one tenant alone. Autoscaling
+            sees only what is released, so this is at least the lag that asks for the most replicas. Above the window
+            it lets a tenant that is alone go beyond its window, and who comes next waits behind that much; up to the
+            window it changes nothing.
     """
 
     tenant_cap: int = 20_000
     global_cap: int = 200_000
     release_window: int = 256
+    release_target: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +63,6 @@ class HousekeepingSettings:
         sweep_interval_s: How often silent jobs are looked for.
         silence_s: Silence after which a job is published again: longer than the broker's own redelivery.
         retention_interval_s: How often what has expired is removed.
-        upload_keep_s: How long an upload without a design is kept.
-        request_keep_s: How long the answers to request ids are kept.
     """
 
     relay_interval_s: float = 0.5
@@ -63,8 +71,41 @@ class HousekeepingSettings:
     sweep_interval_s: float = 10.0
     silence_s: float = 90.0
     retention_interval_s: float = 60.0
-    upload_keep_s: float = 86_400.0
-    request_keep_s: float = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSettings:
+    """How long what is kept, in seconds.
+
+    Attributes:
+        upload_s: Uploads without a design.
+        upload_grace_s: Expired uploads, beyond that; longer than any process remembers an upload that it has checked.
+        job_s: Jobs and their attempts after their end.
+        request_s: Answers to request ids.
+        superseded_s: Generations that a newer one has replaced, with their files.
+        dead_letter_s: Dead letters, and the dead jobs that open ones name; as long as the broker keeps its copy.
+        orphan_s: Objects that no row names; longer than any attempt may take.
+    """
+
+    upload_s: float = DAY_S
+    upload_grace_s: float = 900.0
+    job_s: float = 7 * DAY_S
+    request_s: float = 7 * DAY_S
+    superseded_s: float = 7 * DAY_S
+    dead_letter_s: float = 30 * DAY_S
+    orphan_s: float = DAY_S
+
+    @classmethod
+    def read(cls, env: EnvReader) -> KeepSettings:
+        """Reads the group."""
+        return cls(
+            upload_s=env.duration_s("CUTLINE_UPLOAD_KEEP", DAY_S, low=60),
+            job_s=env.duration_s("CUTLINE_JOB_KEEP", 7 * DAY_S, low=60),
+            request_s=env.duration_s("CUTLINE_REQUEST_KEEP", 7 * DAY_S, low=60),
+            superseded_s=env.duration_s("CUTLINE_SUPERSEDED_KEEP", 7 * DAY_S, low=60),
+            dead_letter_s=env.duration_s("CUTLINE_DEAD_LETTER_KEEP", 30 * DAY_S, low=60),
+            orphan_s=env.duration_s("CUTLINE_ORPHAN_AGE", DAY_S, low=3600),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +118,12 @@ class IngestSettings:
     nats: NatsSettings
     postgres: PostgresSettings
     s3: S3Settings
-    nats_namespace: str
+    topology: Topology
     roles: frozenset[Role]
     artwork: ArtworkLimits
     backlog: BacklogLimits
     housekeeping: HousekeepingSettings
+    keep: KeepSettings
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> IngestSettings:
@@ -91,6 +133,7 @@ class IngestSettings:
             SettingsError: Variables cannot be used; all of them are named.
         """
         env = EnvReader(environ)
+        topology = read_topology(env)
         grpc = GrpcSettings.read(env, default_port=7001)
         settings = cls(
             shell=ShellSettings.read(env, default_http_port=7101),
@@ -99,7 +142,7 @@ class IngestSettings:
             nats=NatsSettings.read(env),
             postgres=PostgresSettings.read(env),
             s3=S3Settings.read(env),
-            nats_namespace=env.text("CUTLINE_NATS_NAMESPACE", ""),
+            topology=topology,
             roles=frozenset(
                 Role(name)
                 for name in env.csv("CUTLINE_INGEST_ROLES", tuple(role.value for role in Role), choices=tuple(Role))
@@ -107,13 +150,14 @@ class IngestSettings:
             artwork=ArtworkLimits(max_bytes=env.integer("CUTLINE_MAX_ARTWORK_BYTES", 50_000_000, low=1)),
             backlog=BacklogLimits(
                 tenant_cap=env.integer("CUTLINE_TENANT_CAP", 20_000, low=1),
-                global_cap=env.integer("CUTLINE_GLOBAL_CAP", 200_000, low=1),
+                global_cap=topology.global_cap,
                 release_window=env.integer("CUTLINE_RELEASE_WINDOW", 256, low=1),
+                release_target=env.integer("CUTLINE_RELEASE_TARGET", 0),
             ),
             housekeeping=HousekeepingSettings(
                 silence_s=env.duration_s("CUTLINE_SWEEP_SILENCE", 90.0, low=1),
-                upload_keep_s=env.duration_s("CUTLINE_UPLOAD_KEEP", 86_400.0, low=60),
             ),
+            keep=KeepSettings.read(env),
         )
         env.finish()
         return settings

@@ -1,35 +1,39 @@
 """Finds unfinished work that fell silent and publishes it again.
 
-A job that was released but not started may simply wait in a long queue. Tickets of one tenant, stage and lane lie on
-one subject in the order in which they were published, so the oldest message still stored there tells: what was handed
-over clearly before it is not stored any more. Where that judges wrongly (a message that went out late), the cost is a
-second message; the first one is then out of date and dropped by whoever gets it.
+A job that was released but not started may simply wait in a long queue, so the sweeper looks where its message is
+stored. The first time it asks by publishing the message once more under the same id: the broker answers with the
+sequence of the one it has, or stores the one that was missing. That sequence is kept with the job; from then on a look
+at the message suffices. Only a message that is gone, or that the broker will not deliver any more, is replaced.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import nats.errors
 from nats.js.errors import NotFoundError
 
 from cutline.domain.errors import UnavailableError
+from cutline.domain.states import Lane, Stage
 from cutline.messaging.connection import Broker
-from cutline.messaging.topology import Topology
+from cutline.messaging.topology import HEADER_MSG_ID, HEADER_TRACEPARENT, Topology, job_msg_id
 from cutline.runtime.logging import get_logger
 from cutline.store.outbox import insert_outbox
 from cutline.store.pool import Database
-from cutline.store.release import ReleasedJob, SilentJob, find_silent, republish_abandoned, republish_silent
+from cutline.store.release import ReleasedJob
+from cutline.store.silent import SilentJob, find_silent, note_stored, republish_abandoned, republish_silent
 from services.ingest.dispatch import Dispatch
 
 log = get_logger(__name__)
 
 BATCH: Final = 500
-CLOCK_MARGIN: Final = timedelta(seconds=30)
-"""How far the clocks of the database and the broker may lie apart, with the time a publish takes."""
+AT_A_TIME: Final = 50
+"""Questions the broker has to answer at once."""
+
+Floors = Mapping[tuple[Stage, Lane], int]
+"""Of each queue, the sequence up to which the broker will deliver nothing any more."""
 
 
 class Sweeper:
@@ -77,35 +81,64 @@ class Sweeper:
         return len(tickets) + await self._sweep_lost()
 
     async def _sweep_lost(self) -> int:
-        async with self._database.transaction() as connection:
-            silent = await find_silent(connection, silence_s=self._silence_s, limit=BATCH)
-        lost = await self._lost(silent) if silent else []
-        if not lost:
+        silent = await find_silent(self._database, silence_s=self._silence_s, limit=BATCH)
+        if not silent:
             return 0
+        floors = await self._floors({(one.job.stage, one.job.lane) for one in silent})
+        places = await self._places(silent, floors)
+        stored = [(one.job, place) for one, place in zip(silent, places, strict=True) if place is not None]
+        lost = [one.job for one, place in zip(silent, places, strict=True) if place is None]
         async with self._database.transaction() as connection:
-            jobs: list[ReleasedJob] = await republish_silent(connection, lost)
+            await note_stored(connection, stored)
+            jobs = await republish_silent(connection, lost)
             tickets = [self._dispatch.ticket(job) for job in jobs]
             await insert_outbox(connection, tickets)
         await self._dispatch.send(tickets)
-        log.warning("sweeper.republished", jobs=len(tickets))
+        if tickets:
+            log.warning("sweeper.republished", jobs=len(tickets))
         return len(tickets)
 
-    async def _lost(self, silent: Sequence[SilentJob]) -> list[SilentJob]:
-        """Those of the jobs whose message the broker does not hold any more."""
-        subjects = {job.job_id: self._topology.job_subject(job.stage, job.lane, job.tenant) for job in silent}
-        oldest = {subject: await self._oldest(subject) for subject in set(subjects.values())}
-        return [
-            job
-            for job in silent
-            if (stored := oldest[subjects[job.job_id]]) is None or job.publish_time < stored - CLOCK_MARGIN
-        ]
+    async def _floors(self, queues: set[tuple[Stage, Lane]]) -> Floors:
+        """What the consumers are done with; a message stored below was delivered as often as may be."""
+        floors = {}
+        for stage, lane in queues:
+            name = self._topology.consumer_name(stage, lane)
+            info = await self._broker.jetstream.consumer_info(self._topology.jobs_stream, name)
+            floors[stage, lane] = 0 if info.ack_floor is None else info.ack_floor.stream_seq
+        return floors
 
-    async def _oldest(self, subject: str) -> datetime | None:
-        """When the oldest message stored on a subject was published; None where there is none."""
+    async def _places(self, silent: Sequence[SilentJob], floors: Floors) -> list[int | None]:
+        places: list[int | None] = []
+        for first in range(0, len(silent), AT_A_TIME):
+            places += await asyncio.gather(*(self._place(one, floors) for one in silent[first : first + AT_A_TIME]))
+        return places
+
+    async def _place(self, silent: SilentJob, floors: Floors) -> int | None:
+        """Sequence at which the job's message waits to be delivered; None where it does not."""
+        jetstream, stream, job = self._broker.jetstream, self._topology.jobs_stream, silent.job
+        sequence = silent.stream_sequence
+        if sequence is None:
+            sequence, fresh = await self._ask(job)
+            if fresh:
+                return sequence
         try:
-            message = await self._broker.jetstream.get_msg(
-                self._topology.jobs_stream, seq=1, subject=subject, next=True
-            )
+            message = await jetstream.get_msg(stream, sequence)
         except NotFoundError:
             return None
-        return datetime.now(UTC) if message.time is None else message.time
+        # A stream that was made anew counts from the start: another job's message may lie there.
+        if (message.headers or {}).get(HEADER_MSG_ID) != job_msg_id(job.job_id, job.publication):
+            return None
+        if sequence > floors[job.stage, job.lane]:
+            return sequence
+        log.warning("sweeper.undeliverable", job_id=str(job.job_id), sequence=sequence)
+        await jetstream.delete_msg(stream, sequence)
+        return None
+
+    async def _ask(self, job: ReleasedJob) -> tuple[int, bool]:
+        """Publishes a job's message once more: where it is or was stored, and whether it was stored only now."""
+        ticket = self._dispatch.ticket(job)
+        headers = {HEADER_MSG_ID: ticket.msg_id}
+        if ticket.traceparent:
+            headers[HEADER_TRACEPARENT] = ticket.traceparent
+        ack = await self._broker.jetstream.publish(ticket.subject, ticket.payload, headers=headers)
+        return ack.seq, not ack.duplicate

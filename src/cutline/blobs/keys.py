@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 
@@ -28,3 +29,33 @@ def artifact_key(*, tenant: str, design_id: UUID | str, generation: int, kind: s
 def design_prefix(tenant: str, design_id: UUID | str) -> str:
     """What every artifact key of a design begins with."""
     return f"{tenant}/{design_id}/"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadKey:
+    """The key of an upload, read back; `text` is the key itself."""
+
+    text: str
+    upload_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactKey:
+    """The key of a file made of a design, read back; `text` is the key itself."""
+
+    text: str
+    design_id: UUID
+    generation: int
+
+
+def read_key(text: str) -> UploadKey | ArtifactKey | None:
+    """What a key belongs to; None for one that nothing here has made."""
+    try:
+        match text.split("/"):
+            case [_, "uploads", upload_id]:
+                return UploadKey(text, UUID(upload_id))
+            case [_, design_id, generation, _] if generation.isdecimal():
+                return ArtifactKey(text, UUID(design_id), int(generation))
+    except ValueError:
+        return None
+    return None

@@ -208,6 +208,20 @@ class S3BlobStore:
                 for found in page.get("Contents", ()):
                     yield BlobEntry(found["Key"], found["Size"], found["LastModified"])
 
+    async def list_after(self, key: str, *, limit: int) -> list[BlobEntry]:
+        """The next objects of the whole bucket after a key, in order of keys.
+
+        Args:
+            key: Where the last listing ended; empty begins at the first object.
+            limit: Objects at most, up to 1,000.
+
+        Raises:
+            UnavailableError: The store did not answer.
+        """
+        with translated("list", key):
+            page = await self._client.list_objects_v2(Bucket=self._settings.bucket, StartAfter=key, MaxKeys=limit)
+        return [BlobEntry(found["Key"], found["Size"], found["LastModified"]) for found in page.get("Contents", ())]
+
     def presign_put(
         self, key: str, *, size_bytes: int, media_type: str, sha256: str, expires_s: int = UPLOAD_EXPIRES_S
     ) -> SignedPut:

@@ -1,5 +1,8 @@
 """Creates the streams and consumers of the topology, and checks that they are as declared.
 
+`python -m cutline.messaging.apply` applies; with `--diff` it changes nothing and says how the broker differs.
+Exit codes: 0 applied, or nothing differs; 1 failed; 2 bad arguments or settings; 3 something differs.
+
 Applying is one command, run by an operator or a deploy job. Services only verify: they refuse what would make them
 wrong (a missing stream or consumer, another retention, ack policy, filter or duplicate window) and report what only
 makes them slower or smaller. A paused consumer is state, not drift: applying keeps the pause.
@@ -7,9 +10,11 @@ makes them slower or smaller. A paused consumer is state, not drift: applying ke
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +34,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from cutline.messaging.connection import Broker
 from cutline.messaging.topology import ConsumerSpec, StreamSpec, Topology
+from cutline.messaging.topology_settings import read_topology
 from cutline.runtime.environment import EnvReader, SettingsError
 from cutline.runtime.logging import configure_logging, get_logger
 from cutline.runtime.settings import LogLevel, NatsSettings
@@ -37,6 +43,7 @@ log = get_logger(__name__)
 
 CONNECT_WAIT_S: Final = 30.0
 SAME_S: Final = 0.001
+EXIT_DIFFERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,10 @@ class TopologyDrift:
 
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.errors or self.warnings)
 
 
 async def apply_topology(jetstream: JetStreamContext, topology: Topology) -> None:
@@ -154,7 +165,7 @@ def _consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
     )
 
 
-async def _run(url: str, topology: Topology) -> int:
+async def _run(url: str, topology: Topology, *, only_diff: bool) -> int:
     problems: list[str] = []
     broker = Broker(url, name="cutline-topology", on_fatal=problems.append)
     await broker.start()
@@ -162,6 +173,8 @@ async def _run(url: str, topology: Topology) -> int:
         if not await broker.wait_connected(CONNECT_WAIT_S):
             log.error("topology.failed", problem=problems[0] if problems else "NATS cannot be reached")
             return 1
+        if only_diff:
+            return _tell(await verify_topology(broker.jetstream, topology))
         await apply_topology(broker.jetstream, topology)
     except (APIError, nats.errors.Error) as error:
         log.error("topology.failed", problem=str(error))  # noqa: TRY400  (the broker's sentence says it all)
@@ -172,23 +185,32 @@ async def _run(url: str, topology: Topology) -> int:
     return 0
 
 
-def main() -> int:
-    """Applies the topology; exit codes: 0 applied, 1 failed, 2 the settings cannot be used."""
+def _tell(drift: TopologyDrift) -> int:
+    for difference in drift.errors:
+        sys.stdout.write(f"wrong: {difference}\n")
+    for difference in drift.warnings:
+        sys.stdout.write(f"tunable: {difference}\n")
+    return EXIT_DIFFERS if drift else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Applies or compares the topology; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cutline.messaging.apply", description="Makes the streams and consumers, or compares them."
+    )
+    parser.add_argument("--diff", action="store_true", help="change nothing; say how the broker differs")
+    choice = parser.parse_args(arguments)
     configure_logging("topology", LogLevel.INFO)
     env = EnvReader(os.environ)
     nats_settings = NatsSettings.read(env)
-    topology = Topology(
-        namespace=env.text("CUTLINE_NATS_NAMESPACE", ""),
-        replicas=env.integer("CUTLINE_NATS_REPLICAS", 1, low=1, high=5),
-        ack_wait_s=env.duration_s("CUTLINE_ACK_WAIT", 30.0, low=1, high=600),
-    )
+    topology = read_topology(env)
     try:
         env.finish()
     except SettingsError as error:
         for problem in error.problems:
             log.error("settings.problem", problem=problem)  # noqa: TRY400  (a setting, not a bug: no traceback)
         return 2
-    return asyncio.run(_run(nats_settings.url, topology))
+    return asyncio.run(_run(nats_settings.url, topology, only_diff=choice.diff))
 
 
 if __name__ == "__main__":

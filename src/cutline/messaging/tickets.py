@@ -43,6 +43,14 @@ def read_ring_revision(payload: bytes) -> int:
         return 0
 
 
+def read_ring_state(payload: bytes) -> str:
+    """The state a doorbell tells; empty where it cannot be read."""
+    try:
+        return pb.DesignRing.FromString(payload).state
+    except DecodeError:
+        return ""
+
+
 def cancel_ring(*, design_id: UUID, generation: int) -> bytes:
     """Asks workers to stop the design's generations up to this one."""
     return pb.CancelRing(design_id=str(design_id), generation=generation).SerializeToString()

@@ -15,6 +15,8 @@ from cutline.domain.states import Lane, Stage
 HEADER_MSG_ID: Final = "Nats-Msg-Id"
 HEADER_TRACEPARENT: Final = "traceparent"
 
+_ADVISORY: Final = "$JS.EVENT.ADVISORY.CONSUMER"
+
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
@@ -37,8 +39,6 @@ class ConsumerSpec:
     name: str
     stream: str
     filter_subject: str
-    stage: Stage
-    lane: Lane
     ack_wait_s: float
     max_deliver: int
     max_ack_pending: int
@@ -52,6 +52,9 @@ class Topology:
         namespace: Goes before every stream name and, with a dot, before every subject; `[a-z0-9]*`.
         replicas: Copies of every stream: 1 on one node, 3 in a cluster.
         ack_wait_s: Silence after which a message is handed to another worker.
+        max_deliver: Deliveries after which the broker gives a message up. A last resort: attempts are counted in the
+            database, and this ends only what no worker can even claim.
+        duplicate_window_s: How long the stream of tickets knows a message by its id.
         max_ack_pending: Bound of running work per stage and lane. At least max replicas x slots + max replicas
             x (lanes - 1), or the last workers started would find nothing to do.
         global_cap: Unfinished designs admitted at most; JOBS holds over twice as many messages.
@@ -60,11 +63,10 @@ class Topology:
     namespace: str = ""
     replicas: int = 1
     ack_wait_s: float = 30.0
+    max_deliver: int = 100
+    duplicate_window_s: float = 600.0
     max_ack_pending: dict[Stage, int] = field(default_factory=lambda: {Stage.IMAGING: 256, Stage.MOCKUP: 256})
     global_cap: int = 200_000
-
-    # A crash counts in the database; this only ends what no worker can even read.
-    MAX_DELIVER: Final = 100
 
     @property
     def jobs_stream(self) -> str:
@@ -116,6 +118,11 @@ class Topology:
         """Matches every stage's."""
         return self._subject("dead.*._unreadable")
 
+    @property
+    def release_subject(self) -> str:
+        """Where the release loop hears that a job was stored that is due (core NATS)."""
+        return self._subject("control.release")
+
     def consumer_name(self, stage: Stage, lane: Lane) -> str:
         """Name of the durable of one stage and lane."""
         return f"{stage.value}-{lane.value}"
@@ -123,7 +130,6 @@ class Topology:
     def streams(self) -> tuple[StreamSpec, ...]:
         """Every stream."""
         jobs = self.jobs_stream
-        advisory = "$JS.EVENT.ADVISORY.CONSUMER"
         return (
             StreamSpec(
                 name=jobs,
@@ -131,7 +137,7 @@ class Topology:
                 retention="workqueue",
                 discard="new",
                 max_msgs=2 * self.global_cap + 1_000,
-                duplicate_window_s=600,
+                duplicate_window_s=self.duplicate_window_s,
                 description="Tickets: a job to look at.",
             ),
             StreamSpec(
@@ -153,8 +159,8 @@ class Topology:
             StreamSpec(
                 name=self.advisories_stream,
                 subjects=(
-                    f"{advisory}.MAX_DELIVERIES.{jobs}.*",
-                    f"{advisory}.MSG_TERMINATED.{jobs}.*",
+                    f"{_ADVISORY}.MAX_DELIVERIES.{jobs}.*",
+                    f"{_ADVISORY}.MSG_TERMINATED.{jobs}.*",
                 ),
                 retention="limits",
                 discard="old",
@@ -164,16 +170,29 @@ class Topology:
         )
 
     def consumers(self) -> tuple[ConsumerSpec, ...]:
-        """Every durable consumer: one a stage and lane."""
+        """Every durable consumer: the workers', one a stage and lane, and the mover's."""
+        return (*self.job_consumers(), self.mover_consumer())
+
+    def mover_consumer(self) -> ConsumerSpec:
+        """Of the advisories that tell of messages delivered as often as may be."""
+        return ConsumerSpec(
+            name="mover",
+            stream=self.advisories_stream,
+            filter_subject=f"{_ADVISORY}.MAX_DELIVERIES.{self.jobs_stream}.*",
+            ack_wait_s=30.0,
+            max_deliver=-1,
+            max_ack_pending=1000,
+        )
+
+    def job_consumers(self) -> tuple[ConsumerSpec, ...]:
+        """The workers' consumers: one a stage and lane."""
         return tuple(
             ConsumerSpec(
                 name=self.consumer_name(stage, lane),
                 stream=self.jobs_stream,
                 filter_subject=self._subject(f"jobs.{stage.value}.{lane.value}.*"),
-                stage=stage,
-                lane=lane,
                 ack_wait_s=self.ack_wait_s,
-                max_deliver=self.MAX_DELIVER,
+                max_deliver=self.max_deliver,
                 max_ack_pending=self.max_ack_pending[stage],
             )
             for stage in Stage

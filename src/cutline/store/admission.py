@@ -8,9 +8,7 @@ from typing import Final
 
 from cutline.domain.states import Lane, Stage
 from cutline.store.pool import Database
-
-Queue = tuple[str, Stage, Lane]
-"""Tenant, stage and lane: what the release window bounds."""
+from cutline.store.release import Queue, held_queues
 
 _UNFINISHED: Final = """
 SELECT tenant, count(*) AS number FROM designs WHERE state IN ('QUEUED', 'PROCESSING') GROUP BY tenant
@@ -22,10 +20,11 @@ SELECT tenant, stage, lane, count(*) AS number FROM jobs WHERE state = 'QUEUED' 
 
 @dataclass(frozen=True, slots=True)
 class BacklogCounts:
-    """Unfinished designs by tenant, and released, unstarted jobs by queue."""
+    """Unfinished designs by tenant, released, unstarted jobs by queue, and the queues where jobs wait their turn."""
 
     unfinished: Counter[str]
     released: Counter[Queue]
+    held: frozenset[Queue] = frozenset()
 
 
 async def count_backlog(database: Database) -> BacklogCounts:
@@ -37,4 +36,4 @@ async def count_backlog(database: Database) -> BacklogCounts:
             for row in await database.fetch(_RELEASED)
         }
     )
-    return BacklogCounts(unfinished, released)
+    return BacklogCounts(unfinished, released, frozenset(await held_queues(database)))

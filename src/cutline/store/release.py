@@ -1,17 +1,18 @@
-"""Takes waiting jobs to the broker in their turn, and finds jobs that fell silent. Runs in the caller's transaction."""
+"""Takes waiting jobs to the broker in their turn. Runs in the caller's transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 
 from cutline.domain.states import Lane, Stage
-from cutline.store.pool import Connection
+from cutline.store.pool import Connection, Database
+
+Queue = tuple[str, Stage, Lane]
+"""Tenant, stage and lane: what the release window bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +29,14 @@ class ReleasedJob:
     traceparent: str
 
 
-@dataclass(frozen=True, slots=True)
-class SilentJob:
-    """A released job that nobody has started for long; `publish_time` is when it was last handed over."""
-
-    job_id: UUID
-    tenant: str
-    stage: Stage
-    lane: Lane
-    publication: int
-    publish_time: datetime
-
-
 RELEASE_LOCK: Final = 0x6375_7472
 """Advisory lock of the release: the window is counted and filled by one at a time."""
 
 _TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock($1)"
 
-# Skips from queue to queue along the index, then takes each queue's oldest jobs up to its window. `turn` deals one job
-# to every tenant before any gets its second: with jobs of equal cost that is deficit round-robin.
-_RELEASE: Final = """
-WITH RECURSIVE queue AS (
+# Skips from queue to queue along the index, for a tenant may have very many jobs waiting.
+_WAITING_QUEUES: Final = """
+queue AS (
     (SELECT stage, lane, tenant FROM jobs WHERE state = 'WAITING' ORDER BY stage, lane, tenant LIMIT 1)
     UNION ALL
     SELECT later.stage, later.lane, later.tenant
@@ -57,96 +45,85 @@ WITH RECURSIVE queue AS (
         WHERE state = 'WAITING' AND (stage, lane, tenant) > (queue.stage, queue.lane, queue.tenant)
         ORDER BY stage, lane, tenant LIMIT 1
     ) later
-), room AS (
-    SELECT stage, lane, tenant, greatest($1 - (
-        SELECT count(*) FROM jobs
-        WHERE jobs.state = 'QUEUED' AND jobs.tenant = queue.tenant AND jobs.stage = queue.stage
-          AND jobs.lane = queue.lane
-    ), 0) AS free
-    FROM queue
-), due AS (
-    SELECT job.job_id, job.turn
-    FROM room, LATERAL (
-        SELECT job_id, row_number() OVER (ORDER BY due_time, job_id) AS turn FROM jobs
-        WHERE state = 'WAITING' AND stage = room.stage AND lane = room.lane AND tenant = room.tenant
-          AND due_time <= now()
-        ORDER BY due_time, job_id LIMIT room.free
-    ) job
-    ORDER BY job.turn LIMIT $2
 ), held AS (
-    SELECT job_id FROM jobs WHERE job_id IN (SELECT job_id FROM due) AND state = 'WAITING'
+    SELECT stage, lane, tenant FROM queue
+    WHERE EXISTS (
+        SELECT FROM jobs
+        WHERE jobs.state = 'WAITING' AND jobs.stage = queue.stage AND jobs.lane = queue.lane
+          AND jobs.tenant = queue.tenant AND due_time <= now()
+    )
+)
+"""
+_HELD: Final = f"WITH RECURSIVE {_WAITING_QUEUES} SELECT tenant, stage, lane FROM held"  # noqa: S608  (a constant)
+
+# `place` is where a job comes in the line of its tenant's released ones. Who has the fewest released comes next, and
+# among those whose job waited longest: jobs cost alike, so this is deficit round-robin that needs no memory. A place
+# beyond the window is given only while the lane as a whole holds less than its target.
+_RELEASE: Final = f"""
+WITH RECURSIVE {_WAITING_QUEUES}, load AS (
+    SELECT stage, lane, tenant, (
+        SELECT count(*) FROM jobs
+        WHERE jobs.state = 'QUEUED' AND jobs.tenant = held.tenant AND jobs.stage = held.stage AND jobs.lane = held.lane
+    ) AS released
+    FROM held
+), lane_load AS (
+    SELECT stage, lane, CASE WHEN $3::bigint <= $1 THEN $3 ELSE (
+        SELECT count(*) FROM (
+            SELECT FROM jobs
+            WHERE jobs.state = 'QUEUED' AND jobs.stage = held.stage AND jobs.lane = held.lane LIMIT $3
+        ) few
+    ) END AS released
+    FROM held GROUP BY stage, lane
+), candidate AS (
+    SELECT job.job_id, job.due_time, stage, lane, load.released + job.number AS place
+    FROM load, LATERAL (
+        SELECT job_id, due_time, row_number() OVER (ORDER BY due_time, job_id) AS number FROM jobs
+        WHERE state = 'WAITING' AND stage = load.stage AND lane = load.lane AND tenant = load.tenant
+          AND due_time <= now()
+        ORDER BY due_time, job_id LIMIT least(greatest($1, $3) - least(load.released, greatest($1, $3)), $2)
+    ) job
+), ranked AS (
+    SELECT job_id, due_time, stage, lane, place,
+           row_number() OVER (PARTITION BY stage, lane ORDER BY place, due_time, job_id) AS rank
+    FROM candidate
+), chosen AS (
+    SELECT job_id, due_time, place FROM ranked JOIN lane_load USING (stage, lane)
+    WHERE place <= $1 OR lane_load.released + rank <= $3
+    ORDER BY place, due_time, job_id LIMIT $2
+), taken AS (
+    SELECT job_id FROM jobs WHERE job_id IN (SELECT job_id FROM chosen) AND state = 'WAITING'
     ORDER BY job_id FOR UPDATE SKIP LOCKED
 )
 UPDATE jobs SET state = 'QUEUED', publication = publication + 1, due_time = NULL
-FROM held JOIN due USING (job_id) WHERE jobs.job_id = held.job_id
+FROM taken JOIN chosen USING (job_id) WHERE jobs.job_id = taken.job_id
 RETURNING jobs.job_id, tenant, design_id, generation, stage, lane, publication,
-          coalesce(traceparent, '') AS traceparent, due.turn
-"""
-
-_SILENT: Final = """
-SELECT job_id, tenant, stage, lane, publication, update_time AS publish_time
-FROM jobs
-WHERE state = 'QUEUED' AND update_time < now() - make_interval(secs => $1)
-  AND NOT EXISTS (SELECT 1 FROM outbox WHERE msg_id = jobs.job_id::text || ':' || jobs.publication::text)
-ORDER BY update_time LIMIT $2
-"""
-
-_REPUBLISH: Final = """
-WITH held AS (
-    SELECT jobs.job_id FROM jobs
-    JOIN unnest($1::uuid[], $2::int[]) AS silent (job_id, publication) USING (job_id, publication)
-    WHERE state = 'QUEUED' ORDER BY jobs.job_id FOR UPDATE OF jobs SKIP LOCKED
-)
-UPDATE jobs SET publication = publication + 1
-FROM held WHERE jobs.job_id = held.job_id
-RETURNING jobs.job_id, tenant, design_id, generation, stage, lane, publication, coalesce(traceparent, '') AS traceparent
-"""
-
-# The open attempt stays open: whoever claims the job next sees that it crashed.
-_ABANDONED: Final = """
-WITH held AS (
-    SELECT job_id FROM jobs
-    WHERE state = 'RUNNING' AND lease_time < now() - make_interval(secs => $1)
-    ORDER BY lease_time LIMIT $2 FOR UPDATE SKIP LOCKED
-)
-UPDATE jobs SET state = 'QUEUED', publication = publication + 1, lease_time = NULL
-FROM held WHERE jobs.job_id = held.job_id
-RETURNING jobs.job_id, tenant, design_id, generation, stage, lane, publication, coalesce(traceparent, '') AS traceparent
-"""
+          coalesce(traceparent, '') AS traceparent, chosen.place, chosen.due_time
+"""  # noqa: S608  (a constant of this module)
 
 
-async def release_due(connection: Connection, *, window: int, limit: int) -> list[ReleasedJob]:
+async def release_due(connection: Connection, *, window: int, target: int, limit: int) -> list[ReleasedJob]:
     """Releases jobs whose time has come and returns them tenants in turn, as they are to be published.
 
     Args:
         connection: Within a transaction; releases elsewhere wait for its end by finding nothing.
         window: Released, unstarted jobs a tenant may have in one stage and lane.
+        target: Released, unstarted jobs a stage and lane is filled up to, whoever they belong to.
         limit: Jobs released at most.
     """
     if not await connection.fetchval(_TRY_LOCK, RELEASE_LOCK):
         return []
-    rows = await connection.fetch(_RELEASE, window, limit)
-    return [_released(row) for row in sorted(rows, key=lambda row: (row["turn"], row["tenant"]))]
+    rows = await connection.fetch(_RELEASE, window, limit, target)
+    return [released_job(row) for row in sorted(rows, key=lambda row: (row["place"], row["due_time"], row["job_id"]))]
 
 
-async def find_silent(connection: Connection, *, silence_s: float, limit: int) -> list[SilentJob]:
-    """Released jobs nobody started for `silence_s` and whose message is not still to be sent, oldest first."""
-    rows = await connection.fetch(_SILENT, silence_s, limit)
-    return [SilentJob(**{**row, "stage": Stage(row["stage"]), "lane": Lane(row["lane"])}) for row in rows]
+async def held_queues(database: Connection | Database) -> set[Queue]:
+    """Queues with jobs whose time has come and who wait for their turn."""
+    rows = await database.fetch(_HELD)
+    return {(row["tenant"], Stage(row["stage"]), Lane(row["lane"])) for row in rows}
 
 
-async def republish_silent(connection: Connection, jobs: Sequence[SilentJob]) -> list[ReleasedJob]:
-    """Gives jobs a new publication, those that are still as they were found."""
-    rows = await connection.fetch(_REPUBLISH, [job.job_id for job in jobs], [job.publication for job in jobs])
-    return [_released(row) for row in rows]
-
-
-async def republish_abandoned(connection: Connection, *, silence_s: float, limit: int) -> list[ReleasedJob]:
-    """Takes back running jobs whose lease ran out more than `silence_s` ago: even the broker forgot them."""
-    return [_released(row) for row in await connection.fetch(_ABANDONED, silence_s, limit)]
-
-
-def _released(row: asyncpg.Record) -> ReleasedJob:
+def released_job(row: asyncpg.Record) -> ReleasedJob:
+    """A row with the columns of a released job."""
     return ReleasedJob(
         job_id=row["job_id"],
         tenant=row["tenant"],

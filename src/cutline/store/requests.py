@@ -16,7 +16,6 @@ _RECORD: Final = """
 INSERT INTO requests (tenant, request_id, method, body_sha256, resource_id, deduplicated)
 VALUES ($1, $2, $3, $4, $5, $6)
 """
-_FORGET: Final = "DELETE FROM requests WHERE create_time < now() - make_interval(secs => $1)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,3 @@ async def record_answer(
             _RECORD, call.tenant, call.request_id, call.method, call.body_sha256, resource_id, deduplicated
         )
 
-
-async def forget_answers(connection: Connection, *, older_than_s: float) -> None:
-    """Removes answers nobody will ask for again."""
-    await connection.execute(_FORGET, older_than_s)

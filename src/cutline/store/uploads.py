@@ -66,12 +66,14 @@ WITH gone AS (
         SELECT upload_id FROM uploads u
         WHERE submit_time IS NULL AND expire_time < now() - make_interval(secs => $1)
           AND NOT EXISTS (SELECT 1 FROM designs d WHERE d.upload_id = u.upload_id)
-        LIMIT $2
+        ORDER BY expire_time LIMIT $2
         FOR UPDATE SKIP LOCKED
     )
     RETURNING object_key
+), files AS (
+    INSERT INTO object_removals (prefix, due_time) SELECT object_key, now() FROM gone ON CONFLICT (prefix) DO NOTHING
 )
-INSERT INTO object_removals (prefix, due_time) SELECT object_key, now() FROM gone ON CONFLICT (prefix) DO NOTHING
+SELECT count(*) FROM gone
 """
 
 
@@ -117,6 +119,7 @@ async def mark_checked(database: Database, upload_id: UUID) -> None:
     await database.execute(_CHECKED, upload_id)
 
 
-async def remove_unused_uploads(connection: Connection, *, grace_s: float, limit: int) -> None:
-    """Removes uploads that expired without a design, and leaves their objects to be removed."""
-    await connection.execute(_REMOVE_UNUSED, grace_s, limit)
+async def remove_unused_uploads(connection: Connection, *, grace_s: float, limit: int) -> int:
+    """Removes uploads that expired without a design, leaves their objects to be removed, and returns how many."""
+    removed: int = await connection.fetchval(_REMOVE_UNUSED, grace_s, limit)
+    return removed

@@ -33,6 +33,7 @@ class Metrics:
         watchers: Open watch streams (stream_kind).
         rings: Doorbells (outcome: sent, heard, lost).
         bus_connected: 1 while the broker is reached, else 0.
+        topology_differences: Settings of streams and consumers that are not as declared (reason: wrong, tunable).
         blob_duration_s: Calls to the object store (blob_operation, outcome).
     """
 
@@ -50,6 +51,7 @@ class Metrics:
     watchers: UpDownCounter
     rings: Counter
     bus_connected: _Gauge
+    topology_differences: _Gauge
     blob_duration_s: Histogram
 
     @classmethod
@@ -79,6 +81,9 @@ class Metrics:
             watchers=meter.create_up_down_counter(Metric.WATCHERS, "{stream}", "Open watch streams."),
             rings=meter.create_counter(Metric.RINGS, "{ring}", "Doorbells sent, heard and lost."),
             bus_connected=meter.create_gauge(Metric.BUS_CONNECTED, "1", "1 while the broker is reached."),
+            topology_differences=meter.create_gauge(
+                Metric.TOPOLOGY_DIFFERENCES, "{difference}", "Settings of the broker that are not as declared."
+            ),
             blob_duration_s=seconds(Metric.BLOB_DURATION, "Duration of object store calls.", _WORK_BOUNDS_S),
         )
 

@@ -73,4 +73,5 @@ class Metric(StrEnum):
     WATCHERS = "cutline.watchers"
     RINGS = "cutline.rings"
     BUS_CONNECTED = "cutline.bus.connected"
+    TOPOLOGY_DIFFERENCES = "cutline.topology.differences"
     BLOB_DURATION = "cutline.blob.duration"

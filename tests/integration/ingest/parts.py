@@ -22,9 +22,11 @@ from cutline.telemetry.metrics import Metrics
 from services.ingest.backlog import Backlog
 from services.ingest.dispatch import Dispatch
 from services.ingest.flusher import Answer, Flusher
+from services.ingest.mover import Mover
 from services.ingest.relay import Relay
 from services.ingest.release import Release
 from services.ingest.settings import BacklogLimits
+from services.ingest.starts import Starts
 from services.ingest.sweeper import Sweeper
 
 NOBODY_LISTENS = "nats://127.0.0.1:1"
@@ -76,6 +78,8 @@ class Bench:
     relay: Relay
     release: Release
     sweeper: Sweeper
+    mover: Mover
+    dispatch: Dispatch
 
     async def submit(self, row: Submission) -> Answer:
         """Hands a row to the flusher."""
@@ -97,26 +101,37 @@ class Bench:
         return {row["design_id"]: row["state"] for row in rows}
 
 
-def make_bench(dsn: str, nats_url: str, limits: BacklogLimits) -> Bench:
+def make_bench(dsn: str, nats_url: str, limits: BacklogLimits, *, topology: Topology | None = None) -> Bench:
     """The parts, not started."""
     metrics = Metrics.silent()
     database = Database(dsn, application_name="test", pool_max=10)
     broker = Broker(nats_url, name="test", on_fatal=lambda _: None)
     publisher = Publisher(broker)
-    topology = Topology()
+    topology = topology or Topology()
     backlog = Backlog(limits, metrics)
     dispatch = Dispatch(database, publisher, topology)
-    release = Release(database=database, dispatch=dispatch, window=limits.release_window, interval_s=0.2)
+    release = Release(
+        database=database, dispatch=dispatch, starts=Starts(broker, topology), limits=limits, interval_s=0.2
+    )
     return Bench(
         database=database,
         broker=broker,
         publisher=publisher,
         topology=topology,
         backlog=backlog,
-        flusher=Flusher(database=database, publisher=publisher, topology=topology, backlog=backlog, metrics=metrics),
+        flusher=Flusher(
+            database=database,
+            publisher=publisher,
+            topology=topology,
+            backlog=backlog,
+            metrics=metrics,
+            on_waiting=dispatch.tell_waiting,
+        ),
         relay=Relay(database=database, publisher=publisher, metrics=metrics, interval_s=0.2, age_s=0.0),
         release=release,
         sweeper=Sweeper(
             database=database, broker=broker, topology=topology, dispatch=dispatch, interval_s=1, silence_s=0.0
         ),
+        mover=Mover(database=database, broker=broker, publisher=publisher, topology=topology),
+        dispatch=dispatch,
     )

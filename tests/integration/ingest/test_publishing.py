@@ -179,7 +179,7 @@ async def test_every_subject_that_can_be_published_has_one_consumer(bench: Bench
 
     pending = {
         consumer.name: (await jetstream.consumer_info(consumer.stream, consumer.name)).num_pending
-        for consumer in topology.consumers()
+        for consumer in topology.job_consumers()
     }
     assert set(pending.values()) == {1}
     assert len(pending) == len(Stage) * len(Lane)

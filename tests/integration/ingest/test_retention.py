@@ -16,6 +16,7 @@ from cutline.store.ids import new_id
 from cutline.store.requests import CallIdentity
 from cutline.store.uploads import NewUpload, UploadRow, create_upload
 from services.ingest.retention import Retention
+from services.ingest.settings import DAY_S, KeepSettings
 from tests.integration.ingest.parts import Bench
 
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ async def blobs(service_environment: dict[str, str]) -> AsyncIterator[S3BlobStor
 
 @pytest.fixture
 def retention(bench: Bench, blobs: S3BlobStore) -> Retention:
-    """Retention that forgets requests after a day."""
-    return Retention(database=bench.database, blobs=blobs, interval_s=60, request_keep_s=86_400)
+    """Retention that forgets requests after a day and keeps no expired upload any longer."""
+    keep = KeepSettings(request_s=DAY_S, upload_grace_s=0)
+    return Retention(database=bench.database, blobs=blobs, dispatch=bench.dispatch, keep=keep, interval_s=60)
 
 
 async def stored_upload(bench: Bench, blobs: S3BlobStore, tenant: str) -> UploadRow:
@@ -61,10 +63,13 @@ async def test_an_unused_upload_goes_with_its_object(
     """After its time and the grace, not before."""
     row = await stored_upload(bench, blobs, tenant)
 
-    await retention.remove_once()
+    patient = Retention(
+        database=bench.database, blobs=blobs, dispatch=bench.dispatch, keep=KeepSettings(), interval_s=60
+    )
+    await patient.remove_once()
     assert await blobs.head(row.object_key)
 
-    await retention.remove_once(upload_grace_s=0)
+    await retention.remove_once()
     assert await blobs.head(row.object_key) is None
     assert await bench.database.fetchval("SELECT count(*) FROM uploads") == 0
     assert await bench.database.fetchval("SELECT count(*) FROM object_removals") == 0
@@ -78,7 +83,7 @@ async def test_an_upload_that_a_design_uses_stays(
     await bench.submit(make(tenant))
     await bench.database.execute("UPDATE designs SET upload_id = $1", row.upload_id)
 
-    await retention.remove_once(upload_grace_s=0)
+    await retention.remove_once()
 
     assert await blobs.head(row.object_key)
 
