@@ -42,6 +42,9 @@ def _drawing(cut_line: CutLine, spec: ResolvedSpec) -> bytes:
         points[:, 1] = cut_line.trim_box.height_mm - points[:, 1]
         space.add_lwpolyline(points.round(4).tolist(), close=True, dxfattribs={"layer": layer})
     space.reset_extents((0, 0, 0), (cut_line.trim_box.width_mm, cut_line.trim_box.height_mm, 0))
+    # Left alone, ezdxf declares these classes in the order of a set, which differs between processes.
+    for kind in sorted(document.entitydb.dxf_types_in_use()):
+        document.classes.add_class(kind)
     text = io.StringIO()
     document.write(text)
     return text.getvalue().encode()
