@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import combinations
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import ezdxf
 import numpy as np
 import pytest
+import shapely
 from google.protobuf import json_format
 from PIL import Image
+from shapely import MultiPoint
 
 from cutline.domain.outputs import OutputFormat
 from cutline.domain.sticker_spec import CutType, LinerShape, StickerSpec, resolve
@@ -49,6 +52,24 @@ def test_svg_dxf_pdf_and_report_hold_the_same_paths(shape: str, cut_type: CutTyp
         assert len(points) == len(paths)
         for path in paths:
             assert min(apart_mm(path, other) for other in points) <= 0.02
+
+
+@pytest.mark.parametrize("border_mm", [3.0, 1.0, 0.0, -1.0])
+@pytest.mark.parametrize("shape", ["disc", "l", "star"])
+def test_svg_and_dxf_keep_the_border_from_the_art_too(shape: str, border_mm: float) -> None:
+    """Laid on the printed art, each file's path keeps the border within 0.1 mm, and they agree within 0.02 mm."""
+    _, files = made(shape, border_mm=border_mm, width_mm=60.0, min_radius_mm=0.1, smoothing=0.0)
+    pdf = PrintPdf(files[OutputFormat.PRINT_PDF])
+    paths = {
+        "svg": svg_points(files[OutputFormat.CUT_LINE_SVG])[0],
+        "dxf": dxf_points(files[OutputFormat.CUT_LINE_DXF])[0],
+        "pdf": pdf.cuts()[0].points,
+    }
+    edge = MultiPoint(pdf.art().edge_points())
+
+    for points in paths.values():
+        assert np.abs(shapely.distance(edge, shapely.points(points)) - abs(border_mm)).max() <= 0.1
+    assert max(apart_mm(first, second) for first, second in combinations(paths.values(), 2)) <= 0.02
 
 
 @pytest.mark.parametrize("shape", SHAPES)
