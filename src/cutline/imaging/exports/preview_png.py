@@ -8,7 +8,6 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from shapely import MultiPolygon
 
 from cutline.domain.outputs import BoxMm, CutRole
@@ -16,7 +15,8 @@ from cutline.domain.sticker_spec import ResolvedSpec
 from cutline.imaging.cut_line.model import CutLine
 from cutline.imaging.exports.ink import Ink
 from cutline.imaging.exports.png import png_bytes
-from cutline.imaging.model import Cutout
+from cutline.imaging.exports.shrinking import premultiplied_part
+from cutline.imaging.model import Cutout, type_rgba
 
 LONGER_SIDE_PX: Final = 1200
 MARGIN_MM: Final = 2.0
@@ -64,10 +64,12 @@ def preview_png(cutout: Cutout, cut_line: CutLine, ink: Ink, spec: ResolvedSpec)
     face = ink.bleed if ink.border_rgb else cut_line.face
     cv2.fillPoly(proof.canvas, proof.rings(face), ink.border_rgb or _PAPER, cv2.LINE_AA, _SUBPIXEL_BITS)
     if ink.edges is not None:
-        _draw(proof, Image.fromarray(ink.edges.rgb).convert("RGBA"), ink.edges.area, ink.edges.box)
+        _draw(
+            proof, np.asarray(cv2.cvtColor(ink.edges.rgb, cv2.COLOR_RGB2RGBA), np.uint8), ink.edges.area, ink.edges.box
+        )
     height_px, width_px = cutout.rgba.shape[:2]
     scale, (x_mm, y_mm) = cut_line.mm_per_px, cut_line.canvas_origin_mm
-    _draw(proof, Image.fromarray(cutout.rgba), ink.bleed, BoxMm(x_mm, y_mm, width_px * scale, height_px * scale))
+    _draw(proof, cutout.rgba, ink.bleed, BoxMm(x_mm, y_mm, width_px * scale, height_px * scale))
     for role, path in cut_line.paths:
         points = proof.subpixels(path.flattened())
         closed = True
@@ -84,7 +86,7 @@ def _blank(cut_line: CutLine, spec: ResolvedSpec) -> _Proof:
     return _Proof(canvas, px_per_mm, reach_mm)
 
 
-def _draw(proof: _Proof, picture: Image.Image, shown: MultiPolygon, box: BoxMm) -> None:
+def _draw(proof: _Proof, picture: type_rgba, shown: MultiPolygon, box: BoxMm) -> None:
     """Composites a picture that covers `box` onto the proof, within the area shown."""
     canvas = proof.canvas
     left, top, width, height = proof.place(box)
@@ -92,13 +94,12 @@ def _draw(proof: _Proof, picture: Image.Image, shown: MultiPolygon, box: BoxMm) 
     if x1 <= x0 or y1 <= y0:
         return
     # Only what is seen is scaled: a canvas can be far larger than what is left of its art.
-    per_x, per_y = picture.width / width, picture.height / height
+    per_x, per_y = picture.shape[1] / width, picture.shape[0] / height
     seen = ((x0 - left) * per_x, (y0 - top) * per_y, (x1 - left) * per_x, (y1 - top) * per_y)
-    # Premultiplied, so that colours hidden under full transparency stay hidden when pixels are averaged.
-    small = np.asarray(picture.convert("RGBa").resize((x1 - x0, y1 - y0), Image.Resampling.BOX, box=seen))
+    small = premultiplied_part(picture, seen, x1 - x0, y1 - y0)
     under = canvas[y0:y1, x0:x1]
     through = cv2.merge([255 - small[..., 3]] * 3)
-    over = cv2.add(np.ascontiguousarray(small[..., :3]), cv2.multiply(under, through, scale=1 / 255))
+    over = cv2.add(cv2.cvtColor(small, cv2.COLOR_RGBA2RGB), cv2.multiply(under, through, scale=1 / 255))
     mask = np.zeros(canvas.shape[:2], np.uint8)
     cv2.fillPoly(mask, proof.rings(shown), 255, cv2.LINE_8, _SUBPIXEL_BITS)
     cv2.copyTo(over, mask[y0:y1, x0:x1], under)
