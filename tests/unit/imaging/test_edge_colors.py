@@ -1,0 +1,38 @@
+"""Edge colours carried into the bleed, against looking at every pixel."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cutline.imaging.exports.ink import _carried
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 0.0, 4.0, 3.0), (-1.0, -0.5, 5.5, 4.0), (1.0, 1.2, 3.0, 6.0)])
+def test_every_pixel_has_the_colour_of_the_nearest_opaque_one(bounds: tuple[float, float, float, float]) -> None:
+    """Each pixel's colour is that of an opaque pixel that is as near as any, as OpenCV's distances go."""
+    rng = np.random.default_rng(5)
+    rgba = np.zeros((30, 40, 4), np.uint8)
+    rgba[..., 0], rgba[..., 1] = np.arange(40)[None, :], np.arange(30)[:, None]
+    rgba[..., 2] = rng.integers(0, 256, (30, 40))
+    rgba[5:20, 8:30, 3] = 255
+    solid = np.zeros((30, 40), bool)
+    solid[6:19, 9:29] = True
+
+    rgb, box = _carried(
+        SimpleNamespace(rgba=rgba),  # type: ignore[arg-type]  # a cutout's pixels are all that is looked at
+        SimpleNamespace(mm_per_px=0.1, canvas_origin_mm=(0.0, 0.0)),  # type: ignore[arg-type]  # so is a line's scale
+        bounds,
+    )
+
+    rows, columns = np.nonzero(solid)
+    left, top = round(box.x_mm / 0.1), round(box.y_mm / 0.1)
+    for y in range(rgb.shape[0]):
+        for x in range(rgb.shape[1]):
+            distances = np.hypot(columns - (x + left), rows - (y + top))
+            taken_x, taken_y, blue = (int(level) for level in rgb[y, x])
+            assert blue == rgba[taken_y, taken_x, 2]
+            assert solid[taken_y, taken_x]
+            assert np.hypot(taken_x - (x + left), taken_y - (y + top)) <= 1.06 * distances.min() + 1e-9
