@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from cutline.cli.app import app
 from cutline.v1 import report_pb2
+from tests.support.press_profiles import icc_profile
 
 FILES = ["cutline.dxf", "cutline.svg", "cutout.png", "preview.png", "print.pdf", "report.json"]
 
@@ -112,6 +113,45 @@ def test_a_value_beyond_its_limit_is_named(artwork: Path, tmp_path: Path, option
     result = CliRunner().invoke(app, ["process", str(artwork), "--out", str(tmp_path / "out"), *options])
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert named in result.stderr
+
+
+def test_a_press_profile_makes_a_pdf_x_4_file(artwork: Path, tmp_path: Path) -> None:
+    """With a profile print.pdf claims PDF/X-4; without one it does not, and the command says so."""
+    profile = tmp_path / "press.icc"
+    profile.write_bytes(icc_profile())
+    options = ["process", str(artwork), "--out", str(tmp_path), "--format", "print_pdf"]
+
+    with_profile = CliRunner().invoke(app, [*options, "--press-profile", str(profile)])
+    assert with_profile.exit_code == 0, with_profile.stderr
+    assert b"PDF/X-4" in (tmp_path / "print.pdf").read_bytes()
+    assert "PDF/X" not in with_profile.stdout
+
+    without = CliRunner().invoke(app, options)
+    assert without.exit_code == 0, without.stderr
+    assert b"PDF/X-4" not in (tmp_path / "print.pdf").read_bytes()
+    assert "claims no PDF/X" in without.stdout
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (None, "No such file"),
+        (b"not a profile", "is not an ICC profile"),
+        (icc_profile(kind=b"mntr"), "is an ICC profile of class mntr; a press profile is of class prtr"),
+    ],
+)
+def test_a_press_profile_that_is_none_is_named(artwork: Path, tmp_path: Path, data: bytes | None, why: str) -> None:
+    """A missing file and a screen's profile are bad input, told in one line, and nothing is made."""
+    profile = tmp_path / "press.icc"
+    if data is not None:
+        profile.write_bytes(data)
+    options = ["--out", str(tmp_path / "out"), "--press-profile", str(profile)]
+    result = CliRunner().invoke(app, ["process", str(artwork), *options])
+
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "press.icc" in result.stderr
+    assert why in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

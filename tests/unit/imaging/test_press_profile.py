@@ -9,11 +9,14 @@ from xml.etree import ElementTree as ET
 
 import pikepdf
 import pytest
+from PIL import Image
 
+from cutline.domain.artwork import ArtworkLimits
 from cutline.domain.outputs import OutputFormat
 from cutline.domain.sticker_spec import CutType, StickerSpec, resolve
-from cutline.imaging.pipeline import make_sticker
+from cutline.imaging.pipeline import make_sticker, unobserved
 from cutline.imaging.press_profile import PressProfile, PressProfileError
+from services.imaging import work
 from tests.support.drawn_art import artwork_of, cutout_of, disc, drawn, star
 from tests.support.press_profiles import icc_profile
 
@@ -104,6 +107,21 @@ def test_other_art_has_another_document_id() -> None:
 
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
+
+
+def test_the_imaging_worker_makes_files_for_its_press(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a slot is warmed up with is the output intent of the next job's print PDF."""
+    monkeypatch.setattr(work, "_press_profiles", [])
+    work.warm_up(1, "", SOUND)
+    png = io.BytesIO()
+    Image.fromarray(drawn(disc())).save(png, "PNG")
+    spec = resolve(StickerSpec(output_formats=(OutputFormat.PRINT_PDF,)))
+
+    run, files = work.run_pipeline(unobserved, [png.getvalue()], spec, ArtworkLimits())
+
+    made = {kind: data for (kind, _), data in zip(run.files, files, strict=True)}
+    with pikepdf.open(io.BytesIO(made[OutputFormat.PRINT_PDF])) as pdf:
+        assert pdf.Root.OutputIntents[0].DestOutputProfile.read_bytes() == SOUND
 
 
 def test_without_a_profile_the_file_claims_nothing_and_says_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from services.imaging.settings import ImagingSettings
 from services.ingest.settings import IngestSettings
 from services.mockup.settings import MockupSettings
 from services.status.settings import StatusSettings
+from tests.support.press_profiles import icc_profile
 
 SOUND = {
     "CUTLINE_NATS_URL": "nats://127.0.0.1:4222",
@@ -69,6 +71,23 @@ def test_nonsense_is_refused_by_the_name_of_its_variable(read: Read) -> None:
     assert {"CUTLINE_NATS_URL", "CUTLINE_POSTGRES_DSN", "CUTLINE_HTTP_LISTEN", "CUTLINE_POSTGRES_POOL_MAX"} <= set(
         refused
     )
+
+
+def test_the_imaging_worker_reads_its_press_profile_at_start(tmp_path: Path) -> None:
+    """A sound profile is there from the start; a screen's is refused by the name of its variable and the reason."""
+    name, path = "CUTLINE_PRESS_PROFILE_PATH", tmp_path / "press.icc"
+    path.write_bytes(icc_profile(title="Coated"))
+    settings = ImagingSettings.from_env({**SOUND, name: str(path)})
+    assert settings.press is not None
+    assert (settings.press.title, settings.press.icc) == ("Coated", path.read_bytes())
+    assert ImagingSettings.from_env(SOUND).press is None
+
+    path.write_bytes(icc_profile(kind=b"mntr"))
+    with pytest.raises(SettingsError) as caught:
+        ImagingSettings.from_env({**SOUND, name: str(path)})
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name}: ")
+    assert problem.endswith("is an ICC profile of class mntr; a press profile is of class prtr")
 
 
 def test_an_unknown_role_is_named_with_all_other_problems() -> None:
