@@ -101,7 +101,9 @@ class Bench:
         return {row["design_id"]: row["state"] for row in rows}
 
 
-def make_bench(dsn: str, nats_url: str, limits: BacklogLimits, *, topology: Topology | None = None) -> Bench:
+def make_bench(
+    dsn: str, nats_url: str, limits: BacklogLimits, *, topology: Topology | None = None, release_interval_s: float = 0.2
+) -> Bench:
     """The parts, not started."""
     metrics = Metrics.silent()
     database = Database(dsn, application_name="test", pool_max=10)
@@ -111,7 +113,11 @@ def make_bench(dsn: str, nats_url: str, limits: BacklogLimits, *, topology: Topo
     backlog = Backlog(limits, metrics)
     dispatch = Dispatch(database, publisher, topology)
     release = Release(
-        database=database, dispatch=dispatch, starts=Starts(broker, topology), limits=limits, interval_s=0.2
+        database=database,
+        dispatch=dispatch,
+        starts=Starts(broker, topology),
+        limits=limits,
+        interval_s=release_interval_s,
     )
     return Bench(
         database=database,
