@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import CutoutMethod
@@ -19,11 +21,11 @@ def shows_cutout(artwork: Artwork, alpha_threshold: float) -> bool:
     """Whether the transparency looks like a background already removed."""
     if not artwork.has_alpha:
         return False
-    is_clear = artwork.rgba[..., 3] < _threshold_level(alpha_threshold)
-    if float(is_clear.mean()) >= _LEAST_CLEAR_SHARE:
+    level, alpha = _threshold_level(alpha_threshold), artwork.rgba[..., 3]
+    if _alpha_counts(artwork.rgba)[:level].sum() >= _LEAST_CLEAR_SHARE * alpha.size:
         return True
-    border = np.concatenate([is_clear[0], is_clear[-1], is_clear[:, 0], is_clear[:, -1]])
-    return bool(border.mean() >= _LEAST_CLEAR_BORDER_SHARE)
+    border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
+    return bool((border < level).mean() >= _LEAST_CLEAR_BORDER_SHARE)
 
 
 def keep_alpha(rgba: type_rgba, alpha_threshold: float) -> Cutout:
@@ -32,17 +34,17 @@ def keep_alpha(rgba: type_rgba, alpha_threshold: float) -> Cutout:
     Raises:
         ArtworkError: NO_SUBJECT where nothing reaches the threshold.
     """
-    alpha = rgba[..., 3]
+    counts = _alpha_counts(rgba)
     level = _threshold_level(alpha_threshold)
-    subject_px = int(np.count_nonzero(alpha >= level))
+    subject_px = int(counts[level:].sum())
     if subject_px == 0:
         raise ArtworkError(
             Reason.NO_SUBJECT,
             f"The artwork is transparent: no pixel is at least {alpha_threshold:.0%} opaque.",
         )
-    is_everything = subject_px == alpha.size
+    is_everything = not counts[:level].any()
     # Hard to say where the art ends when much of it is neither opaque nor clear.
-    soft_px = int(np.count_nonzero((alpha > 25) & (alpha < 230)))
+    soft_px = int(counts[26:230].sum())
     softness = min(1.0, soft_px / max(1, soft_px + subject_px))
     return Cutout(
         rgba=rgba,
@@ -50,6 +52,11 @@ def keep_alpha(rgba: type_rgba, alpha_threshold: float) -> Cutout:
         confidence=0.5 if is_everything else 1.0 - 0.5 * softness,
         subject_is_everything=is_everything,
     )
+
+
+def _alpha_counts(rgba: type_rgba) -> NDArray[np.float64]:
+    """How many pixels have each alpha, 256 values."""
+    return np.asarray(cv2.calcHist([rgba], [3], None, [256], [0, 256]), np.float64).ravel()
 
 
 def _threshold_level(alpha_threshold: float) -> int:
