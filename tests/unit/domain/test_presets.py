@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,16 @@ def test_one_name_for_both_cuts_is_refused_for_a_kiss_cut(preset: PrinterPreset)
 def test_two_names_make_a_kiss_cut(preset: PrinterPreset) -> None:
     """Presets that tell the cuts apart take both kinds."""
     assert resolve(StickerSpec(printer_preset=preset.id, cut_type=CutType.KISS_CUT)).preset == preset
+
+
+@every_preset
+def test_the_page_for_users_shows_every_preset(preset: PrinterPreset) -> None:
+    """docs/print-readiness.md has a row for each preset with the names of its cuts."""
+    page = (Path(__file__).parents[3] / "docs" / "print-readiness.md").read_text("utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{preset.id}`"))
+
+    named = {name.strip("` ") for name in row.split("|")[2:4]} - {""}
+    assert named == {preset.through_spot, preset.kiss_spot}
 
 
 def test_presets_of_both_kinds_exist() -> None:
