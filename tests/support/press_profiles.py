@@ -63,9 +63,9 @@ def _table(inputs: int, outputs: int, corner: Callable[..., tuple[int, ...]]) ->
 
 
 def _inks_to_lab(cyan: int, magenta: int, yellow: int, black: int) -> tuple[int, ...]:
-    light = max(0, 255 - 60 * cyan - 80 * magenta - 20 * yellow - 230 * black)
-    return light, 128 + 60 * (magenta - cyan), 128 + 60 * (yellow - magenta // 2 - cyan // 2)
+    return 255 * (1 - black), 128 + 60 * (magenta - cyan), 128 + 60 * (2 * yellow - 1)
 
 
 def _lab_to_inks(light: int, green_red: int, blue_yellow: int) -> tuple[int, ...]:
+    """The way back, so that greys come out as they went in and strong colours at half their strength."""
     return 255 * (1 - green_red), 255 * green_red, 255 * blue_yellow, 255 * (1 - light)

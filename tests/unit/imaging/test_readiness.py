@@ -1,255 +1,168 @@
-"""Each finding at each level it can reach, on art made for it."""
+"""Each finding at each level it can reach, on art drawn for it, and pointing at where the fault was drawn."""
 
 from __future__ import annotations
 
-from typing import Any
+import ast
+import inspect as source_of
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
-from shapely import MultiPolygon, Point, Polygon, box
 
-from cutline.domain.outputs import CutoutMethod, Finding, FindingLevel, OutputFormat
-from cutline.domain.sticker_spec import IslandPolicy, StickerSpec, resolve
-from cutline.imaging.pipeline import make_sticker
-from cutline.imaging.shapes import polygons_of
-from tests.support.drawn_art import artwork_of, bar, cutout_of, disc, discs, drawn, holed_disc, ring, star
+from cutline.domain.outputs import BoxMm, Finding, FindingLevel, OutputFormat, PrintVerdict
+from cutline.domain.sticker_spec import CutType, StickerSpec, resolve
+from cutline.imaging.model import StickerResult
+from cutline.imaging.pipeline import process
+from cutline.imaging.press_profile import PressProfile
+from cutline.imaging.readiness import art, edges, narrow, pieces, press, size
+from cutline.imaging.readiness.checks import CHECKS
+from tests.unit.imaging.finding_artworks import CASES, FAIL, NOT_APPLICABLE, PASS, WARN, BoxPx, Drawing
 
-PASS, WARN, FAIL, NOT_APPLICABLE = (
-    FindingLevel.PASS,
-    FindingLevel.WARN,
-    FindingLevel.FAIL,
-    FindingLevel.NOT_APPLICABLE,
-)
+DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "print-readiness.md"
+LEVEL_OF_MAKER: Final = {"passed": PASS, "warned": WARN, "failed": FAIL, "not_applicable": NOT_APPLICABLE}
+ROWS: Final = [
+    pytest.param(code, drawing, id=f"{code}-{drawing.level}-{index}")
+    for code, case in CASES.items()
+    for index, drawing in enumerate(case.drawings)
+]
 
 
-def findings(
-    art: MultiPolygon | NDArray[np.uint8],
-    *,
-    cutout: dict[str, Any] | None = None,
-    vector: bool = False,
-    **wishes: Any,
-) -> dict[str, Finding]:
-    """Findings by code."""
-    rgba = drawn(art) if isinstance(art, MultiPolygon) else art
+def made(data: bytes, wishes: dict[str, Any], profile: PressProfile | None = None) -> StickerResult:
+    """The sticker of a file."""
     spec = resolve(StickerSpec(**wishes, output_formats=(OutputFormat.REPORT_JSON,)))
-    result = make_sticker(artwork_of(rgba, vector=vector), cutout_of(rgba, **(cutout or {})), spec)
-    return {finding.code: finding for finding in result.findings}
+    return process(data, spec, press=profile)
 
 
-def assert_level(finding: Finding, level: FindingLevel) -> None:
-    """The level, and what a finding of that level must bring along."""
-    assert finding.level is level, finding
+def finding_of(result: StickerResult, code: str) -> Finding:
+    """The finding of that code."""
+    return next(finding for finding in result.findings if finding.code == code)
+
+
+def in_pixels(box: BoxMm, result: StickerResult) -> BoxPx:
+    """A place, in mm from the trim box's corner, in pixels of the artwork."""
+    canvas = result.geometry.canvas_box
+    png = next(file.data for file in result.files if file.kind is OutputFormat.CUTOUT_PNG)
+    px_per_mm = int.from_bytes(png[16:20], "big") / canvas.width_mm
+    x, y = (box.x_mm - canvas.x_mm) * px_per_mm, (box.y_mm - canvas.y_mm) * px_per_mm
+    return x, y, x + box.width_mm * px_per_mm, y + box.height_mm * px_per_mm
+
+
+@pytest.mark.parametrize(("code", "drawing"), ROWS)
+def test_the_artwork_moves_the_finding(code: str, drawing: Drawing) -> None:
+    """Under the finding's one spec, this artwork gives this level, with all that such a finding must bring along."""
+    result = made(drawing.draw(), CASES[code].wishes | drawing.wishes, drawing.press)
+    finding = finding_of(result, code)
+
+    assert finding.level is drawing.level, finding
     assert finding.message.endswith(".")
-    assert bool(finding.fix) == (level in {WARN, FAIL})
+    assert bool(finding.fix) == (drawing.level in {WARN, FAIL})
+    if drawing.level in {WARN, FAIL}:
+        assert finding.place is not None
+        assert drawing.at is not None
+    if drawing.at is not None and finding.place is not None:
+        x_min, y_min, x_max, y_max = in_pixels(finding.place, result)
+        assert drawing.at[0] <= x_min <= x_max <= drawing.at[2], (finding.place, drawing.at)
+        assert drawing.at[1] <= y_min <= y_max <= drawing.at[3], (finding.place, drawing.at)
 
 
-@pytest.mark.parametrize(("width_mm", "level"), [(50.0, PASS), (75.0, WARN), (200.0, FAIL)])
-def test_resolution(width_mm: float, level: FindingLevel) -> None:
-    """600 px of art are 346, 221 and 79 dpi at 44, 69 and 194 mm."""
-    finding = findings(disc(), width_mm=width_mm)["RESOLUTION"]
-
-    assert_level(finding, level)
-    assert finding.value == pytest.approx(600 / (width_mm - 6) * 25.4, rel=0.005)
+@pytest.mark.parametrize("code", CASES)
+def test_only_the_artwork_differs_between_levels(code: str) -> None:
+    """A level other than NOT_APPLICABLE never comes from a wish of its own."""
+    assert all(drawing.level is NOT_APPLICABLE for drawing in CASES[code].drawings if drawing.wishes)
 
 
-def test_resolution_of_vector_art() -> None:
-    """SVG art has no resolution of its own."""
-    assert_level(findings(disc(), vector=True)["RESOLUTION"], NOT_APPLICABLE)
+@cache
+def reachable() -> dict[str, frozenset[FindingLevel]]:
+    """Codes and levels that the source of the checks can make."""
+    found = {}
+    for check in CHECKS:
+        names = list(ast.walk(ast.parse(source_of.getsource(check))))
+        code = next(
+            node.value
+            for node in names
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and re.fullmatch(r"[A-Z]+(_[A-Z]+)*", node.value)
+        )
+        found[code] = frozenset(
+            LEVEL_OF_MAKER[node.id] for node in names if isinstance(node, ast.Name) and node.id in LEVEL_OF_MAKER
+        )
+    return found
 
 
-@pytest.mark.parametrize(
-    ("wishes", "level"),
-    [
-        ({}, NOT_APPLICABLE),
-        ({"border_color": "#ff0000"}, PASS),
-        ({"border_color": "#ff0000", "bleed_mm": 0.5}, WARN),
-        ({"border_mm": 0.0}, PASS),
-        ({"border_mm": 0.0, "bleed_mm": 0.5}, WARN),
-        ({"border_mm": 0.0, "bleed_mm": 0.0}, FAIL),
-    ],
-)
-def test_bleed(wishes: dict[str, Any], level: FindingLevel) -> None:
-    """A white border bleeds nothing; colour needs 1 mm; full bleed without any fails."""
-    assert_level(findings(disc(), **wishes)["BLEED"], level)
+def test_every_reachable_level_has_its_artwork() -> None:
+    """A check or a level that is added to the code needs an artwork in the table; one that is gone takes it away."""
+    drawn_levels = {code: frozenset(drawing.level for drawing in case.drawings) for code, case in CASES.items()}
+
+    assert drawn_levels == reachable()
 
 
-@pytest.mark.parametrize(
-    ("wishes", "level"),
-    [
-        ({}, PASS),
-        ({"border_mm": 1.5}, WARN),
-        ({"border_mm": 0.5}, FAIL),
-        ({"border_mm": 0.0}, WARN),
-        ({"safe_zone_mm": 0.0}, NOT_APPLICABLE),
-    ],
-)
-def test_safe_zone(wishes: dict[str, Any], level: FindingLevel) -> None:
-    """Art keeps 2 mm from the cut; a full-bleed sticker warns at most."""
-    finding = findings(disc(), **wishes)["SAFE_ZONE"]
-
-    assert_level(finding, level)
-    if wishes.get("border_mm"):
-        assert finding.value == pytest.approx(wishes["border_mm"], abs=0.06)
+def documented() -> dict[str, list[str]]:
+    """The rows of the document's table of findings: WARN and FAIL by code."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \|(.+)\|$", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    return {code: [cell.strip() for cell in cells.split("|")] for code, cells in rows}
 
 
-@pytest.mark.parametrize(("wishes", "level"), [({}, PASS), ({"min_radius_mm": 0.0}, NOT_APPLICABLE)])
-def test_min_radius(wishes: dict[str, Any], level: FindingLevel) -> None:
-    """The line keeps the radius it was rounded with, and the shape's own sharp corners are named."""
-    finding = findings(star(), **wishes)["MIN_RADIUS"]
+def test_the_document_lists_every_finding_and_no_other() -> None:
+    """The table has a row for each code, in the order of the report, and a limit for each level that can be reached."""
+    table = documented()
 
-    assert_level(finding, level)
-    if level is PASS:
-        assert "sharp" in finding.message
-
-
-@pytest.mark.parametrize(("border_mm", "width_px", "level"), [(3.0, 40, PASS), (1.0, 8, WARN), (0.2, 4, FAIL)])
-def test_thin_parts(border_mm: float, width_px: float, level: FindingLevel) -> None:
-    """A lollipop's stick of 9, 2.7 and less than 1 mm."""
-    stick = box(400 - width_px / 2, 300, 400 + width_px / 2, 780)
-    lollipop = polygons_of(stick.union(Point(400, 200).buffer(180)))
-
-    finding = findings(lollipop, border_mm=border_mm, smoothing=0.0, min_radius_mm=0.2)["THIN_PARTS"]
-
-    assert_level(finding, level)
-
-
-def test_islands() -> None:
-    """One piece passes, pieces that grow together pass, bridges, hull and loose pieces warn."""
-    near = ((210, 400, 100), (520, 400, 100))
-    far = ((60, 400, 40), (740, 400, 40))
-    touching = ((300, 400, 90), (500, 400, 90))
-
-    assert_level(findings(disc())["ISLANDS"], PASS)
-    assert_level(findings(discs(*touching))["ISLANDS"], PASS)
-    assert_level(findings(discs(*near), border_mm=1.0)["ISLANDS"], WARN)
-    assert_level(findings(discs(*far), border_mm=1.0)["ISLANDS"], WARN)
-    kept = findings(discs(*far), border_mm=1.0, island_policy=IslandPolicy.KEEP)["ISLANDS"]
-    assert_level(kept, WARN)
-    assert kept.value == 2
-
-
-def test_holes() -> None:
-    """Holes that are cut or left alone pass, one that cannot be cut warns."""
-    assert_level(findings(disc())["HOLES"], NOT_APPLICABLE)
-    assert_level(findings(ring())["HOLES"], PASS)
-    assert_level(findings(ring(), inner_cuts=True)["HOLES"], PASS)
-    assert_level(findings(holed_disc(22), inner_cuts=True)["HOLES"], WARN)
-
-
-def test_art_lost() -> None:
-    """A border rounds corners by itself; a star without one loses its tips, a thin one half of itself."""
-    thin = polygons_of(bar(30, 700).union(Point(400, 400).buffer(150)))
-
-    assert_level(findings(star())["ART_LOST"], NOT_APPLICABLE)
-    assert_level(findings(disc(), border_mm=0.0)["ART_LOST"], PASS)
-    finding = findings(star(), border_mm=0.0)["ART_LOST"]
-    assert_level(finding, WARN)
-    assert finding.value == pytest.approx(2.4, abs=0.5)
-    assert_level(findings(thin, border_mm=-1.0, width_mm=20.0)["ART_LOST"], FAIL)
-
-
-def test_specks() -> None:
-    """No dirt passes, a dot of 0.4 mm2 is named."""
-    assert_level(findings(disc())["SPECKS"], PASS)
-    finding = findings(discs((400, 400, 250), (60, 60, 2.5)))["SPECKS"]
-    assert_level(finding, WARN)
-    assert finding.place is not None
+    assert [code for code in table if code != "MOCKUPS_UNAVAILABLE"] == list(reachable())
+    for code, levels in reachable().items():
+        _, warn, fail = table[code]
+        assert bool(warn) == (WARN in levels), code
+        assert bool(fail) == (FAIL in levels), code
 
 
 @pytest.mark.parametrize(
-    ("wide_px", "wishes", "level"),
+    ("code", "warn", "fail"),
     [
-        (600, {}, PASS),
-        (600, {"width_mm": 15.0, "border_mm": 1.0}, WARN),
-        (600, {"width_mm": 8.0, "border_mm": 1.0}, FAIL),
-        (600, {"width_mm": 800.0}, WARN),
+        ("CUTOUT_CONFIDENCE", [art.CONFIDENCE_GOOD], [art.CONFIDENCE_LEAST]),
+        ("RESOLUTION", [size.DPI_GOOD], [size.DPI_LEAST]),
+        ("STICKER_SIZE", [size.SMALL_MM, size.HUGE_MM], [size.TINY_MM]),
+        ("ASPECT_RATIO", [100 * size.ASPECT_SHARE], []),
+        ("BLEED", [edges.BLEED_LEAST_MM], [100 * edges.BARE_SHARE]),
+        ("MIN_RADIUS", [edges.BLADE_MM], []),
+        ("THIN_PARTS", [narrow.THIN_MM], [narrow.FRAIL_MM]),
+        ("THIN_NECKS", [narrow.THIN_MM], [narrow.FRAIL_MM]),
+        ("CUT_COMPLEXITY", [size.SEGMENTS_MANY], [size.SEGMENTS_TOO_MANY]),
+        ("ART_LOST", [edges.LOST_MM], [edges.LOST_MUCH_MM, 100 * edges.LOST_MUCH_SHARE]),
+        ("SPECKS", [pieces.SPECKS_MM2], []),
+        ("SOFT_SHADOW", [art.SHADOW_MM], []),
+        ("TRANSPARENCY", [100 * art.TRANSPARENT_SHARE], []),
+        ("EDGE_CONTRAST", [100 * art.CONTRAST_SHARE, art.CONTRAST_DELTA_E], []),
+        ("PRESS_GAMUT", [100 * press.GAMUT_SHARE, press.GAMUT_DELTA_E], []),
     ],
 )
-def test_sticker_size(wide_px: float, wishes: dict[str, Any], level: FindingLevel) -> None:
-    """75 mm is fine, 15 mm is small, 8 mm too small, 800 mm too large for most machines."""
-    assert_level(findings(bar(wide_px, wide_px), **wishes)["STICKER_SIZE"], level)
+def test_the_document_has_the_limits_of_the_code(code: str, warn: list[float], fail: list[float]) -> None:
+    """Every limit in the code stands in the finding's row, in digits."""
+    _, warn_cell, fail_cell = documented()[code]
+
+    for cell, limits in ((warn_cell, warn), (fail_cell, fail)):
+        said = {float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", cell)}
+        assert {float(limit) for limit in limits} <= said, (code, cell)
 
 
-def test_aspect_ratio() -> None:
-    """One side says nothing; two that fit pass; two that do not fit warn."""
-    assert_level(findings(disc(), width_mm=50.0)["ASPECT_RATIO"], NOT_APPLICABLE)
-    assert_level(findings(disc(), width_mm=50.0, height_mm=51.0)["ASPECT_RATIO"], PASS)
-    assert_level(findings(disc(), width_mm=50.0, height_mm=80.0)["ASPECT_RATIO"], WARN)
+def test_places_of_a_kiss_cut_count_from_the_liner() -> None:
+    """The frame is the trim box, which is the liner's for a kiss cut: places move with it, and still point right."""
+    case = CASES["TRANSPARENCY"]
+    drawing = next(drawing for drawing in case.drawings if drawing.level is WARN)
+
+    result = made(drawing.draw(), {"cut_type": CutType.KISS_CUT, "liner_margin_mm": 10.0})
+    place = finding_of(result, "TRANSPARENCY").place
+
+    assert place is not None
+    assert drawing.at is not None
+    x_min, y_min, x_max, y_max = in_pixels(place, result)
+    assert drawing.at[0] <= x_min < x_max <= drawing.at[2]
+    assert drawing.at[1] <= y_min < y_max <= drawing.at[3]
+    assert result.geometry.cut_box.x_mm == pytest.approx(10.0, abs=0.01)
 
 
-def test_cut_complexity() -> None:
-    """A disc passes; the ragged edge of noise has more segments than a cutter likes."""
-    assert_level(findings(disc())["CUT_COMPLEXITY"], PASS)
-    ragged: dict[str, Any] = {"border_mm": 0.0, "min_radius_mm": 0.0, "smoothing": 0.0}
-    assert_level(findings(_cog(60), width_mm=200.0, **ragged)["CUT_COMPLEXITY"], WARN)
-    assert_level(findings(_cog(200), width_mm=300.0, **ragged)["CUT_COMPLEXITY"], FAIL)
+def test_the_verdict_is_the_worst_finding() -> None:
+    """One FAIL among the findings makes the verdict FAIL, whatever the others say."""
+    failing = next(drawing for drawing in CASES["RESOLUTION"].drawings if drawing.level is FAIL)
 
-
-def _cog(teeth: int) -> MultiPolygon:
-    """A wheel with pointed teeth."""
-    angles = np.linspace(0, 2 * np.pi, 2 * teeth, endpoint=False)
-    radii = np.where(np.arange(2 * teeth) % 2, 380, 350)
-    points = np.stack([400 + radii * np.cos(angles), 400 + radii * np.sin(angles)], axis=1)
-    return MultiPolygon([Polygon(points)])
-
-
-@pytest.mark.parametrize(("confidence", "level"), [(0.9, PASS), (0.5, WARN), (0.1, FAIL)])
-def test_cutout_confidence(confidence: float, level: FindingLevel) -> None:
-    """What background removal says of itself; art with its own alpha needs none."""
-    flat = {"method": CutoutMethod.FLAT, "confidence": confidence}
-
-    assert_level(findings(disc(), cutout=flat)["CUTOUT_CONFIDENCE"], level)
-    assert_level(findings(disc())["CUTOUT_CONFIDENCE"], NOT_APPLICABLE)
-
-
-def test_subject() -> None:
-    """Art that fills its canvas because no background was found fails."""
-    everything = {"method": CutoutMethod.GRABCUT, "confidence": 0.1, "subject_is_everything": True}
-    canvas = np.full((300, 400, 4), 255, np.uint8)
-
-    assert_level(findings(canvas, cutout=everything)["SUBJECT"], FAIL)
-    assert_level(findings(disc())["SUBJECT"], PASS)
-
-
-def test_enclosed_background() -> None:
-    """Kept background inside the art warns with its place; removed on request it passes."""
-    places: dict[str, Any] = {"enclosed_background_px": ((300, 300, 40, 40), (380, 380, 50, 60))}
-
-    assert_level(findings(disc())["ENCLOSED_BACKGROUND"], PASS)
-    finding = findings(disc(), cutout=places)["ENCLOSED_BACKGROUND"]
-    assert_level(finding, WARN)
-    assert finding.place is not None
-    assert finding.place.width_mm == pytest.approx(50 * 69 / 600, abs=0.05)
-    assert_level(findings(disc(), cutout=places, remove_enclosed_background=True)["ENCLOSED_BACKGROUND"], PASS)
-
-
-def test_soft_shadow() -> None:
-    """A faint halo of 5 mm around a disc is measured; a plain antialiased edge is not a shadow."""
-    rgba = drawn(disc())
-    halo = drawn(discs((400, 400, 345)))[..., 3] > 0
-    rgba[..., 3] = np.maximum(rgba[..., 3], np.where(halo, 60, 0))
-
-    assert_level(findings(disc())["SOFT_SHADOW"], PASS)
-    finding = findings(rgba)["SOFT_SHADOW"]
-    assert_level(finding, WARN)
-    assert finding.value == pytest.approx(45 * 69 / 600, abs=0.6)
-
-
-def test_transparency() -> None:
-    """A window of half-transparent pixels warns with its share."""
-    rgba = drawn(disc())
-    rgba[300:500, 300:500, 3] = 160
-
-    assert_level(findings(disc())["TRANSPARENCY"], PASS)
-    finding = findings(rgba)["TRANSPARENCY"]
-    assert_level(finding, WARN)
-    assert finding.value == pytest.approx(40_000 / disc().area, abs=0.03)
-
-
-def test_edge_contrast() -> None:
-    """Orange stands out from white, white does not, and without border there is nothing to compare."""
-    assert_level(findings(disc())["EDGE_CONTRAST"], PASS)
-    assert_level(findings(drawn(disc(), rgb=(250, 250, 250)))["EDGE_CONTRAST"], WARN)
-    assert_level(findings(drawn(disc(), rgb=(250, 250, 250)), border_color="#202020")["EDGE_CONTRAST"], PASS)
-    assert_level(findings(disc(), border_mm=0.0)["EDGE_CONTRAST"], NOT_APPLICABLE)
+    assert made(failing.draw(), CASES["RESOLUTION"].wishes).print_verdict is PrintVerdict.FAIL

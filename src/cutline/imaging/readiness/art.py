@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
-from cutline.domain.outputs import CutoutMethod, Finding
+from cutline.domain.outputs import BoxMm, CutoutMethod, Finding
 from cutline.imaging.exports.ink import NO_COLOR
+from cutline.imaging.readiness.edge_colors import EdgeColors, color_difference
 from cutline.imaging.readiness.model import Sticker, failed, not_applicable, passed, warned
 
 CONFIDENCE_GOOD: Final = 0.7
@@ -35,7 +35,7 @@ def subject(sticker: Sticker) -> Finding:
             code,
             "No background was found; the cut follows the edge of the artwork.",
             "Upload artwork with a transparent or plain background, or crop it to the sticker you want.",
-            place=sticker.cut_line.cut_box,
+            place=sticker.art_box,
         )
     return passed(code, "The subject stands out from its background.")
 
@@ -45,7 +45,7 @@ def cutout_confidence(sticker: Sticker) -> Finding:
     code, confidence = "CUTOUT_CONFIDENCE", round(sticker.cutout.confidence, 3)
     if sticker.cutout.method is CutoutMethod.ALPHA:
         return not_applicable(code, "The artwork brought its own transparency.")
-    measures = {"value": confidence, "limit": CONFIDENCE_GOOD, "unit": "ratio"}
+    measures = {"value": confidence, "limit": CONFIDENCE_GOOD, "unit": "ratio", "place": sticker.art_box}
     if confidence >= CONFIDENCE_GOOD:
         return passed(code, "The background was easy to tell from the art.", **measures)
     fix = "Check the cutout; upload artwork with a transparent background if it is wrong."
@@ -73,25 +73,43 @@ def soft_shadow(sticker: Sticker) -> Finding:
     code = "SOFT_SHADOW"
     least = sticker.least_alpha
     soft = float(sticker.alpha_counts[SHADOW_FAINTEST:least].sum())
-    reach = _shadow_reach_mm(sticker) if soft > SOFT_PER_EDGE_PX * sticker.outline_length_px else 0.0
-    measures = {"value": round(reach, 2), "limit": SHADOW_MM, "unit": "mm"}
+    faint = soft > SOFT_PER_EDGE_PX * sticker.outline_length_px
+    reach, place = _shadow_reach_mm(sticker) if faint else (0.0, None)
+    measures: dict[str, Any] = {"value": round(reach, 2), "limit": SHADOW_MM, "unit": "mm"}
     if reach <= SHADOW_MM:
         return passed(code, "No shadow or glow reaches out of the art.", **measures)
     message = f"A shadow or glow reaches {reach:.1f} mm out of the art; the cut line does not follow it."
     fix = "Remove the shadow, or lower alpha_threshold to make it part of the art."
-    return warned(code, message, fix, **measures, place=sticker.cut_line.cut_box)
+    return warned(code, message, fix, **measures, place=place)
 
 
-def _shadow_reach_mm(sticker: Sticker) -> float:
-    """Furthest distance of a visible pixel from the art, on a coarse grid."""
-    alpha = sticker.cutout.rgba[..., 3]
-    every = max(1, max(alpha.shape) // _GRID_PX)
-    coarse = np.ascontiguousarray(alpha[::every, ::every])
+def _shadow_reach_mm(sticker: Sticker) -> tuple[float, BoxMm | None]:
+    """Furthest distance of a visible pixel from the art, and the box of the patch it lies in, on a coarse grid."""
+    coarse, every = _coarse_alpha(sticker)
     outside = (coarse < sticker.least_alpha).astype(np.uint8)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 3)
     visible = (coarse >= SHADOW_FAINTEST) & (outside > 0)
-    reach_px = float(distance[visible].max()) if visible.any() else 0.0
-    return float(max(0.0, reach_px - 1) * every * sticker.cut_line.mm_per_px)
+    if not visible.any():
+        return 0.0, None
+    distance[~visible] = 0
+    furthest = np.unravel_index(int(np.argmax(distance)), distance.shape)
+    reach_px = max(0.0, float(distance[furthest]) - 1) * every
+    _, patches = cv2.connectedComponents(visible.astype(np.uint8))
+    rows, columns = np.nonzero(patches == patches[furthest])
+    return reach_px * sticker.cut_line.mm_per_px, _place(sticker, every, rows, columns)
+
+
+def _coarse_alpha(sticker: Sticker) -> tuple[NDArray[np.uint8], int]:
+    """Every so many pixels of alpha, and how many."""
+    alpha = sticker.cutout.rgba[..., 3]
+    every = max(1, max(alpha.shape) // _GRID_PX)
+    return np.ascontiguousarray(alpha[::every, ::every]), every
+
+
+def _place(sticker: Sticker, every: int, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> BoxMm:
+    x_min, y_min = int(columns.min()) * every, int(rows.min()) * every
+    x_max, y_max = (int(columns.max()) + 1) * every, (int(rows.max()) + 1) * every
+    return sticker.cut_line.place_px((x_min, y_min, x_max, y_max))
 
 
 def transparency_inside(sticker: Sticker) -> Finding:
@@ -105,7 +123,20 @@ def transparency_inside(sticker: Sticker) -> Finding:
     if share <= TRANSPARENT_SHARE:
         return passed(code, "The art is opaque.", **measures)
     message = f"About {100 * share:.0f} % of the art is see-through; it prints as a mixture with what is under it."
-    return warned(code, message, "Flatten the art onto the colour it should have.", **measures)
+    fix = "Flatten the art onto the colour it should have."
+    return warned(code, message, fix, **measures, place=_see_through_place(sticker))
+
+
+def _see_through_place(sticker: Sticker) -> BoxMm:
+    """The largest see-through patch that is more than a soft edge; the art where there is none."""
+    coarse, every = _coarse_alpha(sticker)
+    through = ((coarse >= sticker.least_alpha) & (coarse < OPAQUE)).astype(np.uint8)
+    thick = cv2.morphologyEx(through, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(thick)
+    if count < 2:
+        return sticker.art_box
+    x, y, width, height, _ = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))].tolist()
+    return sticker.cut_line.place_px((x * every, y * every, (x + width) * every, (y + height) * every))
 
 
 def edge_contrast(sticker: Sticker) -> Finding:
@@ -114,37 +145,17 @@ def edge_contrast(sticker: Sticker) -> Finding:
     if spec.border_mm <= 0:
         return not_applicable(code, "There is no border for the art to stand out from.")
     border = "#ffffff" if spec.border_color == NO_COLOR else spec.border_color
-    colors = _edge_colors(sticker)
-    if not len(colors):
+    edge = EdgeColors.along(sticker.outline.art, sticker.cutout.rgba)
+    edge = edge.of(edge.rgba[:, 3] >= OPAQUE)
+    if not len(edge.rgba):
         return not_applicable(code, "The art has no opaque edge to compare.")
     behind = np.frombuffer(bytes.fromhex(border[1:]), np.uint8)[None]
-    difference = np.linalg.norm(_lab(colors) - _lab(behind), axis=1)
-    share = round(float((difference < CONTRAST_DELTA_E).mean()), 3)
-    measures = {"value": share, "limit": CONTRAST_SHARE, "unit": "ratio"}
+    alike = color_difference(edge.rgba[:, :3], behind) < CONTRAST_DELTA_E
+    share = round(float(alike.mean()), 3)
+    measures: dict[str, Any] = {"value": share, "limit": CONTRAST_SHARE, "unit": "ratio"}
     if share <= CONTRAST_SHARE:
         return passed(code, "The art stands out from its border.", **measures)
+    if (run := edge.longest_run_px(alike)) is not None:
+        measures["place"] = sticker.cut_line.place_px(run)
     message = f"{100 * share:.0f} % of the art's edge has nearly the colour of the border."
     return warned(code, message, "Choose another border colour, or give the art an outline.", **measures)
-
-
-def _edge_colors(sticker: Sticker) -> NDArray[np.uint8]:
-    """Colours two pixels inside the art's outer edge, of shape (n, 3)."""
-    rings = [np.array(part.exterior.segmentize(3.0).coords)[:, :2] for part in sticker.outline.art.geoms]
-    found = []
-    for ring, part in zip(rings, sticker.outline.art.geoms, strict=True):
-        along = np.diff(ring, axis=0)
-        normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
-        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
-        inward = normal if shapely.is_ccw(part.exterior) else -normal
-        found.append((ring[:-1] + ring[1:]) / 2 + 2 * inward)
-    points = np.floor(np.concatenate(found)).astype(int)
-    height, width = sticker.cutout.rgba.shape[:2]
-    inside = (points >= 0).all(axis=1) & (points[:, 0] < width) & (points[:, 1] < height)
-    pixels = sticker.cutout.rgba[points[inside, 1], points[inside, 0]]
-    return np.asarray(pixels[pixels[:, 3] >= OPAQUE][:, :3])
-
-
-def _lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """CIE L*a*b* of colours of shape (n, 3)."""
-    unit = np.ascontiguousarray(rgb, np.float32)[None] / np.float32(255)
-    return np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2LAB)[0], np.float32)

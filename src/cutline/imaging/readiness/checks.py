@@ -14,9 +14,11 @@ from cutline.imaging.readiness.art import (
     subject,
     transparency_inside,
 )
-from cutline.imaging.readiness.edges import art_lost, bleed, min_radius, safe_zone, thin_parts
+from cutline.imaging.readiness.edges import art_lost, bleed, min_radius, safe_zone
 from cutline.imaging.readiness.model import Sticker
+from cutline.imaging.readiness.narrow import thin_necks, thin_parts
 from cutline.imaging.readiness.pieces import holes, islands, specks
+from cutline.imaging.readiness.press import press_gamut
 from cutline.imaging.readiness.size import aspect_ratio, cut_complexity, resolution, sticker_size
 
 CHECKS: Final[tuple[Callable[[Sticker], Finding], ...]] = (
@@ -29,6 +31,7 @@ CHECKS: Final[tuple[Callable[[Sticker], Finding], ...]] = (
     safe_zone,
     min_radius,
     thin_parts,
+    thin_necks,
     cut_complexity,
     islands,
     holes,
@@ -38,6 +41,7 @@ CHECKS: Final[tuple[Callable[[Sticker], Finding], ...]] = (
     soft_shadow,
     transparency_inside,
     edge_contrast,
+    press_gamut,
 )
 
 

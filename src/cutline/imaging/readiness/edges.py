@@ -1,30 +1,36 @@
-"""Checks along the cut: bleed, safe zone, radius, thin parts, art lost to the blade."""
+"""Checks along the cut: bleed, safe zone, radius, art lost to the blade."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import shapely
-from shapely import MultiPolygon
+from shapely import affinity
 
 from cutline.domain.outputs import BoxMm, Finding
 from cutline.imaging.cut_line.border import is_opened
 from cutline.imaging.cut_line.model import box_mm
 from cutline.imaging.exports.ink import NO_COLOR, PAPER_WHITE
+from cutline.imaging.readiness.edge_colors import EdgeColors, color_difference, on_paper
 from cutline.imaging.readiness.model import Sticker, failed, not_applicable, passed, warned
-from cutline.imaging.shapes import opened, polygons_of
+from cutline.imaging.shapes import polygons_of
 
 MEASURING_MM: Final = 0.05
 """What a measure may miss its limit by: the cut line itself is no more exact."""
 BLEED_LEAST_MM: Final = 1.0
-THIN_MM: Final = 3.0
-FRAIL_MM: Final = 1.0
-THIN_STEPS_MM: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+PAPER_DELTA_E: Final = 8.0
+"""What a colour differs from paper by before a missing bleed shows."""
+PAPER_SHARE: Final = 0.02
+BARE_SHARE: Final = 0.3
+WIDEST_MM: Final = 10_000.0
+"""A straight line has no radius; it is told as this one."""
+BLADE_MM: Final = 1.0
+"""Radius a blade follows; what the line is held to where no least radius was asked for."""
+_PAPER: Final = np.full((1, 3), 255, np.uint8)
 LOST_MM: Final = 0.1
 LOST_MUCH_MM: Final = 3.0
 LOST_MUCH_SHARE: Final = 0.05
-_COARSE_MM: Final = 0.02
 
 
 def bleed(sticker: Sticker) -> Finding:
@@ -33,13 +39,31 @@ def bleed(sticker: Sticker) -> Finding:
     full_bleed = spec.border_mm <= 0
     if not full_bleed and spec.border_color in (NO_COLOR, PAPER_WHITE):
         return not_applicable(code, "The border is unprinted, so there is nothing to bleed.")
-    measures = {"value": spec.bleed_mm, "limit": BLEED_LEAST_MM, "unit": "mm"}
+    measures: dict[str, Any] = {"value": spec.bleed_mm, "limit": BLEED_LEAST_MM, "unit": "mm"}
     what = "The art" if full_bleed else "The border colour"
     if spec.bleed_mm >= BLEED_LEAST_MM:
         return passed(code, f"{what} is printed {spec.bleed_mm:g} mm beyond the cut.", **measures)
+    share, place = _shown_against_paper(sticker) if full_bleed else (1.0, sticker.cut_line.cut_box)
+    if share <= PAPER_SHARE:
+        return passed(code, "The art is paper white at the cut, where no bleed is needed.", **measures)
     fix = "Set bleed_mm to 2, or at least 1."
     message = f"{what} is printed only {spec.bleed_mm:g} mm beyond the cut; white edges may show."
-    return (failed if full_bleed and spec.bleed_mm == 0 else warned)(code, message, fix, **measures)
+    bare = full_bleed and spec.bleed_mm == 0 and share > BARE_SHARE
+    return (failed if bare else warned)(code, message, fix, **measures, place=place)
+
+
+def _shown_against_paper(sticker: Sticker) -> tuple[float, BoxMm]:
+    """Share of the cut along which the print differs from paper, and where the longest stretch of that lies."""
+    cut_line = sticker.cut_line
+    x_mm, y_mm = cut_line.canvas_origin_mm
+    to_px = 1 / cut_line.mm_per_px
+    face_px = affinity.affine_transform(cut_line.outer_face, [to_px, 0, 0, to_px, -x_mm * to_px, -y_mm * to_px])
+    edge = EdgeColors.along(face_px, sticker.cutout.rgba)
+    if not len(edge.rgba):
+        return 1.0, cut_line.cut_box
+    shows = color_difference(on_paper(edge.rgba), _PAPER) >= PAPER_DELTA_E
+    run = edge.longest_run_px(shows)
+    return float(shows.mean()), cut_line.place_px(run) if run is not None else cut_line.cut_box
 
 
 def safe_zone(sticker: Sticker) -> Finding:
@@ -69,41 +93,22 @@ def safe_zone(sticker: Sticker) -> Finding:
 
 
 def min_radius(sticker: Sticker) -> Finding:
-    """Smallest radius of the emitted curves."""
-    code, spec = "MIN_RADIUS", sticker.spec
-    radius, x, y = min((path.tightest for _, path in sticker.cut_line.paths), key=lambda found: found[0])
-    limit = spec.min_radius_mm
-    own = sticker.cut_line.shape_min_radius_mm
-    measures = {"value": round(radius, 3), "limit": limit, "unit": "mm", "place": _around(x, y, max(limit, 0.5))}
-    before = "sharp" if own == 0 else f"{own:.1f} mm"
-    if limit == 0:
-        return not_applicable(code, f"No least radius was asked for; the tightest corner has {radius:.1f} mm.")
+    """Smallest radius of the emitted curves; of a kiss-cut sticker's, whose liner has corners of its own."""
+    code, spec, cut_line = "MIN_RADIUS", sticker.spec, sticker.cut_line
+    radius, x, y = min((path.tightest for path in (*cut_line.finished, *cut_line.inner)), key=lambda found: found[0])
+    limit = spec.min_radius_mm or BLADE_MM
+    own = cut_line.shape_min_radius_mm
+    measures: dict[str, Any] = {"value": round(min(radius, WIDEST_MM), 3), "limit": limit, "unit": "mm"}
+    measures["place"] = _around(x, y, max(limit, 0.5))
     if radius >= limit - MEASURING_MM:
-        message = f"The tightest corner has a radius of {radius:.1f} mm; in the shape itself it is {before}."
+        before = "sharp" if own == 0 else f"{min(own, WIDEST_MM):.1f} mm"
+        message = (
+            f"The tightest corner has a radius of {min(radius, WIDEST_MM):.1f} mm; in the shape itself it is {before}."
+        )
         return passed(code, message, **measures)
     message = f"The tightest corner has a radius of {radius:.2f} mm; the blade needs {limit:g} mm."
-    fix = "Use more smoothing or a larger border."
+    fix = f"Set min_radius_mm to {BLADE_MM:g}, or use more smoothing or a larger border."
     return (failed if radius < limit / 2 else warned)(code, message, fix, **measures)
-
-
-def thin_parts(sticker: Sticker) -> Finding:
-    """Parts of the sticker so narrow that they tear when it is peeled."""
-    code = "THIN_PARTS"
-    face = polygons_of(sticker.cut_line.face.simplify(_COARSE_MM))
-    if not _thin(face, THIN_MM).geoms:
-        return passed(code, f"No part is narrower than {THIN_MM:g} mm.", limit=THIN_MM, unit="mm")
-    width, parts = next((step, found) for step in THIN_STEPS_MM if (found := _thin(face, step)).geoms)
-    measures = {"value": width, "limit": THIN_MM, "unit": "mm", "place": box_mm(parts.geoms[0].bounds)}
-    message = f"The narrowest part is at most {width:g} mm wide; it may tear or curl."
-    fix = "Use a larger border or more smoothing."
-    return (failed if width <= FRAIL_MM else warned)(code, message, fix, **measures)
-
-
-def _thin(face: MultiPolygon, width_mm: float) -> MultiPolygon:
-    """Parts that a disc of that width does not reach; mere corners are left out."""
-    reached = opened(face, width_mm / 2, sagitta_mm=_COARSE_MM)
-    rest = polygons_of(face.difference(reached.buffer(0.2 * width_mm, quad_segs=4)))
-    return MultiPolygon([part for part in rest.geoms if part.area > 0.2 * width_mm**2])
 
 
 def art_lost(sticker: Sticker) -> Finding:
@@ -117,12 +122,13 @@ def art_lost(sticker: Sticker) -> Finding:
     outside = points[~shapely.contains_xy(face, points)]
     distances = shapely.distance(face, shapely.points(outside)) if len(outside) else np.zeros(1)
     depth = round(float(distances.max()), 2)
-    measures = {"value": depth, "limit": LOST_MM, "unit": "mm"}
+    measures: dict[str, Any] = {"value": depth, "limit": LOST_MM, "unit": "mm"}
     if depth <= LOST_MM:
         return passed(code, "Corner rounding cuts nothing off.", **measures)
-    x, y = outside[int(np.argmax(distances))]
-    measures["place"] = _around(float(x), float(y), depth)
-    share = cut_line.wanted.difference(face).area / cut_line.wanted.area
+    lost = polygons_of(cut_line.wanted.difference(face))
+    deepest = shapely.Point(outside[int(np.argmax(distances))])
+    measures["place"] = box_mm(min(lost.geoms, key=deepest.distance).bounds)
+    share = lost.area / cut_line.wanted.area
     message = f"Rounding corners for the blade cuts up to {depth:.1f} mm off tips ({100 * share:.1f} % of the area)."
     fix = f"Use a border of at least {sticker.spec.min_radius_mm:g} mm, or a smaller min_radius_mm."
     much = depth > LOST_MUCH_MM or share > LOST_MUCH_SHARE

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutline.domain.outputs import Finding, FindingLevel, Geometry
+from cutline.domain.outputs import BoxMm, Finding, FindingLevel, Geometry
 from cutline.domain.sticker_spec import ResolvedSpec
-from cutline.imaging.cut_line.model import CutLine
+from cutline.imaging.cut_line.model import CutLine, box_mm
 from cutline.imaging.model import Artwork, Cutout
 from cutline.imaging.outline import Outline
 from cutline.imaging.press_profile import PressProfile
@@ -45,6 +45,11 @@ class Sticker:
     def outline_length_px(self) -> float:
         """Length of the art's outline in pixels; an antialiased edge has about one soft pixel per pixel of it."""
         return float(self.outline.art.length)
+
+    @cached_property
+    def art_box(self) -> BoxMm:
+        """Where the art lies."""
+        return box_mm(self.cut_line.art.bounds)
 
 
 def passed(code: str, message: str, **measures: Any) -> Finding:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from cutline.domain.outputs import Finding
+import numpy as np
+from numpy.typing import NDArray
+
+from cutline.domain.outputs import BoxMm, Finding
+from cutline.imaging.cut_line.model import box_mm
+from cutline.imaging.geometry import MM_PER_INCH
 from cutline.imaging.readiness.model import Sticker, failed, not_applicable, passed, warned
 
 DPI_GOOD: Final = 300
@@ -15,15 +20,17 @@ HUGE_MM: Final = 700.0
 ASPECT_SHARE: Final = 0.95
 SEGMENTS_MANY: Final = 400
 SEGMENTS_TOO_MANY: Final = 2000
+BUSIEST_MM: Final = 5.0
 
 
 def resolution(sticker: Sticker) -> Finding:
     """Source pixels per inch of printed art: 300 for print, at least 150."""
     code = "RESOLUTION"
     if sticker.artwork.vector:
-        return not_applicable(code, "Vector artwork is rendered at print resolution.")
+        dpi = MM_PER_INCH / sticker.cut_line.mm_per_px
+        return not_applicable(code, f"Vector artwork has no pixels of its own; it was rendered at {dpi:.0f} dpi.")
     dpi = sticker.geometry.effective_dpi
-    measures = {"value": dpi, "limit": float(DPI_GOOD), "unit": "dpi"}
+    measures = {"value": dpi, "limit": float(DPI_GOOD), "unit": "dpi", "place": sticker.art_box}
     if dpi >= DPI_GOOD - 0.5:
         return passed(code, f"The art has {dpi:.0f} dpi at this size.", **measures)
     longest = sticker.geometry.effective_dpi / DPI_GOOD
@@ -71,10 +78,24 @@ def cut_complexity(sticker: Sticker) -> Finding:
     """Number of curve segments: a blade stutters along a line of very many."""
     code = "CUT_COMPLEXITY"
     segments = sticker.geometry.segments
-    measures = {"value": float(segments), "limit": float(SEGMENTS_MANY), "unit": "segments"}
+    measures: dict[str, Any] = {"value": float(segments), "limit": float(SEGMENTS_MANY), "unit": "segments"}
+    measures["place"] = _busiest(np.concatenate([path.control[:, 0] for _, path in sticker.cut_line.paths]))
     fix = "Use more smoothing or a larger border."
     if segments > SEGMENTS_TOO_MANY:
         return failed(code, f"The cut line has {segments} segments; no cutter follows it cleanly.", fix, **measures)
     if segments > SEGMENTS_MANY:
         return warned(code, f"The cut line has {segments} segments; cutting is slow and may be rough.", fix, **measures)
     return passed(code, f"The cut line has {segments} segments.", **measures)
+
+
+def _busiest(nodes: NDArray[np.float64]) -> BoxMm:
+    """Where the most nodes of the line crowd: the square of a tenth of the sticker, at least 5 mm, that holds most."""
+    side_mm = max(BUSIEST_MM, float(np.ptp(nodes, axis=0).max()) / 10)
+    cells, members, counts = np.unique(np.floor(nodes / side_mm), axis=0, return_inverse=True, return_counts=True)
+    inside = nodes[members.ravel() == int(np.argmax(counts))]
+    x, y = cells[int(np.argmax(counts))] * side_mm
+    return (
+        box_mm((x, y, x + side_mm, y + side_mm))
+        if len(inside) < 2
+        else box_mm((*inside.min(axis=0), *inside.max(axis=0)))
+    )

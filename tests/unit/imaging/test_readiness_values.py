@@ -1,0 +1,125 @@
+"""What findings measure, and what wishes do to them; the levels that artwork alone reaches are in test_readiness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from shapely import MultiPolygon
+
+from cutline.domain.outputs import Finding, FindingLevel, OutputFormat
+from cutline.domain.sticker_spec import IslandPolicy, StickerSpec, resolve
+from cutline.imaging.pipeline import make_sticker
+from tests.support.drawn_art import artwork_of, bar, cutout_of, disc, discs, drawn, star
+from tests.unit.imaging.finding_artworks import FAIL, PASS, WARN
+
+
+def findings(
+    shape: MultiPolygon | NDArray[np.uint8], *, cutout: dict[str, Any] | None = None, **wishes: Any
+) -> dict[str, Finding]:
+    """Findings by code."""
+    rgba = drawn(shape) if isinstance(shape, MultiPolygon) else shape
+    spec = resolve(StickerSpec(**wishes, output_formats=(OutputFormat.REPORT_JSON,)))
+    result = make_sticker(artwork_of(rgba), cutout_of(rgba, **(cutout or {})), spec)
+    return {finding.code: finding for finding in result.findings}
+
+
+@pytest.mark.parametrize("width_mm", [50.0, 75.0, 200.0])
+def test_resolution_is_pixels_by_printed_art(width_mm: float) -> None:
+    """600 px of art are 346, 221 and 79 dpi at 44, 69 and 194 mm: the border is no art."""
+    finding = findings(disc(), width_mm=width_mm)["RESOLUTION"]
+
+    assert finding.value == pytest.approx(600 / (width_mm - 6) * 25.4, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "level"),
+    [
+        ({"border_color": "#ff0000"}, PASS),
+        ({"border_color": "#ff0000", "bleed_mm": 0.0}, WARN),
+        ({"border_mm": 0.0}, PASS),
+        ({"border_mm": 0.0, "bleed_mm": 0.5}, WARN),
+    ],
+)
+def test_enough_bleed_is_one_millimetre(wishes: dict[str, Any], level: FindingLevel) -> None:
+    """A coloured border or full-bleed art wants 1 mm; less warns."""
+    assert findings(disc(), **wishes)["BLEED"].level is level
+
+
+@pytest.mark.parametrize(("border_mm", "level"), [(3.0, PASS), (1.5, WARN), (0.5, FAIL), (0.0, WARN)])
+def test_the_safe_zone_is_measured_to_the_art(border_mm: float, level: FindingLevel) -> None:
+    """Plain art lies as far from the cut as its border is wide; a full-bleed sticker warns at most."""
+    finding = findings(disc(), border_mm=border_mm)["SAFE_ZONE"]
+
+    assert finding.level is level
+    assert finding.value == pytest.approx(border_mm, abs=0.06)
+
+
+def test_the_least_radius_tells_what_the_shape_had() -> None:
+    """The line keeps the radius it was rounded with, and the shape's own sharp corners are named."""
+    finding = findings(star())["MIN_RADIUS"]
+
+    assert finding.level is PASS
+    assert "sharp" in finding.message
+
+
+def test_pieces_are_told_by_how_they_were_joined() -> None:
+    """Pieces that grow together pass; bridges, a hull and loose pieces warn, each in its own words."""
+    near, far = discs((210, 400, 100), (520, 400, 100)), discs((60, 400, 40), (740, 400, 40))
+
+    assert findings(discs((300, 400, 90), (500, 400, 90)))["ISLANDS"].level is PASS
+    assert "bridged" in findings(near, border_mm=1.0)["ISLANDS"].message
+    assert "far apart" in findings(far, border_mm=1.0)["ISLANDS"].message
+    kept = findings(far, border_mm=1.0, island_policy=IslandPolicy.KEEP)["ISLANDS"]
+    assert kept.level is WARN
+    assert kept.value == 2
+
+
+@pytest.mark.parametrize("sides", [(800.0, 800.0), (100.0, 720.0)])
+def test_a_sticker_can_be_too_long_for_machines(sides: tuple[float, float]) -> None:
+    """Over 700 mm the longer side is what is told."""
+    finding = findings(bar(700 * sides[0] / max(sides), 700), height_mm=sides[1])["STICKER_SIZE"]
+
+    assert finding.level is WARN
+    assert finding.value == pytest.approx(sides[1], abs=0.01)
+
+
+def test_enclosed_background_that_was_removed_passes() -> None:
+    """Places are counted, the largest is pointed at, and removing them on request is no fault."""
+    places: dict[str, Any] = {"enclosed_background_px": ((300, 300, 40, 40), (380, 380, 50, 60))}
+
+    finding = findings(disc(), cutout=places)["ENCLOSED_BACKGROUND"]
+
+    assert finding.value == 2
+    assert finding.place is not None
+    assert finding.place.width_mm == pytest.approx(50 * 69 / 600, abs=0.05)
+    removed = findings(disc(), cutout=places, remove_enclosed_background=True)["ENCLOSED_BACKGROUND"]
+    assert removed.level is PASS
+
+
+def test_a_shadow_is_measured() -> None:
+    """A faint halo of 45 px around a disc reaches as far as it was drawn."""
+    rgba = drawn(disc())
+    halo = drawn(discs((400, 400, 345)))[..., 3] > 0
+    rgba[..., 3] = np.maximum(rgba[..., 3], np.where(halo, 60, 0))
+
+    assert findings(rgba)["SOFT_SHADOW"].value == pytest.approx(45 * 69 / 600, abs=0.6)
+
+
+def test_see_through_art_is_measured() -> None:
+    """A window of half-transparent pixels is told as its share of the art."""
+    rgba = drawn(disc())
+    rgba[300:500, 300:500, 3] = 160
+
+    assert findings(rgba)["TRANSPARENCY"].value == pytest.approx(40_000 / disc().area, abs=0.03)
+
+
+def test_contrast_is_against_the_border_that_was_asked_for() -> None:
+    """White art is lost on a white border and stands out from a dark one; without a border nothing is compared."""
+    white = drawn(disc(), rgb=(250, 250, 250))
+
+    assert findings(white)["EDGE_CONTRAST"].level is WARN
+    assert findings(white, border_color="#202020")["EDGE_CONTRAST"].level is PASS
+    assert findings(white, border_mm=0.0)["EDGE_CONTRAST"].level is FindingLevel.NOT_APPLICABLE
