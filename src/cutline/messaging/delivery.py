@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import time
-from contextlib import suppress
 from functools import partial
 
 from nats.aio.msg import Msg
@@ -14,10 +12,12 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from cutline.domain.errors import CutlineError, Reason, UnavailableError
 from cutline.jobs.v1 import ticket_pb2
+from cutline.messaging.heartbeat import Heartbeat
 from cutline.messaging.outcomes import Outcome, Reject, Retry, Snooze
 from cutline.messaging.room import Room
-from cutline.messaging.settlement import PUBLIC_FAULT, UNREACHABLE_NAK_S, Desk, Ending, Settlement
+from cutline.messaging.settlement import PUBLIC_FAULT, UNREACHABLE_NAK_S, Crashed, Desk, Ending, Settlement
 from cutline.messaging.slot import (
+    CANCEL_GRACE_S,
     Slot,
     SlotCancelledError,
     SlotCrashedError,
@@ -27,7 +27,7 @@ from cutline.messaging.slot import (
 )
 from cutline.messaging.work import Progress, Work
 from cutline.runtime.logging import get_logger, log_facts
-from cutline.store.attempts import Claim, Refusal, Standing
+from cutline.store.attempts import Claim, Refusal
 from cutline.store.commits import Committed
 from cutline.telemetry.names import Attribute, Span
 from cutline.telemetry.propagation import extract
@@ -38,6 +38,8 @@ log = get_logger(__name__)
 ALONE_AFTER_CRASHES = 2
 OUTAGE_PAUSE_S = (1.0, 4.0)
 """Shortest and longest wait of a job for a store that is away."""
+# Time for a handler to come to its end once the process it waits for was killed.
+_UNWIND_S = 0.25
 _SOUND = frozenset({"succeeded", "snoozed", "cancelled", "superseded", "interrupted"})
 
 
@@ -50,22 +52,21 @@ class Delivery:
         settlement: How it ends.
     """
 
-    def __init__(self, desk: Desk, message: Msg, ticket: ticket_pb2.JobTicket) -> None:
+    def __init__(self, desk: Desk, message: Msg, ticket: ticket_pb2.JobTicket, settlement: Settlement) -> None:
         self._desk = desk
         self._message = message
         self.ticket = ticket
         self.claim: Claim | None = None
-        self.settlement = Settlement(desk, message)
+        self.settlement = settlement
         self._cancel = asyncio.Event()
-        self._deadline = math.inf  # runs from the moment the work may begin
         self._handling: asyncio.Future[Outcome] | None = None
         self._interrupted = False
-        self._beating: asyncio.Task[None] | None = None
-        self._look = asyncio.Event()
+        self._heartbeat: Heartbeat | None = None
 
     def look_now(self) -> None:
         """Makes the heartbeat look at the job at once: somebody rang that it may be cancelled."""
-        self._look.set()
+        if self._heartbeat is not None:
+            self._heartbeat.look_now()
 
     def interrupt(self) -> None:
         """Gives the job back: the worker has to stop."""
@@ -79,13 +80,13 @@ class Delivery:
         if claim is None:
             return
         self.claim = claim
-        beating = self._beating = asyncio.create_task(self._beat(claim))
+        heartbeat = self._heartbeat = Heartbeat(self._desk, self.settlement, claim, lost=self._stop_working)
+        await heartbeat.start()
         try:
             async with room.entered(alone=claim.crash_count >= ALONE_AFTER_CRASHES):
-                await self._run(claim, slot)
+                await self._run(claim, slot, heartbeat)
         finally:
-            beating.cancel()
-            await asyncio.wait([beating])
+            await heartbeat.stop()
 
     async def _claimed(self) -> Claim | None:
         """The attempt; None where the message is settled without one, or is not ours to settle."""
@@ -108,9 +109,9 @@ class Delivery:
                 log.info("delivery.already_running", job_id=ticket.job_id)
         return None
 
-    async def _run(self, claim: Claim, slot: Slot) -> None:
+    async def _run(self, claim: Claim, slot: Slot, heartbeat: Heartbeat) -> None:
         started = time.monotonic()
-        deadline = self._deadline = started + self._desk.hard_deadline_s
+        deadline = heartbeat.deadline = started + self._desk.hard_deadline_s
         destination = f"jobs.{claim.stage}.{claim.lane}"
         with (
             log_facts(job_id=str(claim.job_id), design_id=str(claim.design_id), attempt=str(claim.attempt)),
@@ -140,37 +141,32 @@ class Delivery:
             log.info("delivery.settled", outcome=self.settlement.name, took_s=round(took_s, 3))
         self._measure(claim, took_s)
 
-    async def _beat(self, claim: Claim) -> None:
-        """Renews lease and message together: first the lease, so that a message handed on finds it run out."""
-        await self.settlement.in_progress()
-        await self.settlement.ring(Committed(claim.tenant, claim.design_id, claim.revision, claim.design_state))
-        while (left_s := self._deadline - time.monotonic()) > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), min(self._desk.heartbeat_s, left_s))
-            self._look.clear()
-            try:
-                standing = await self._desk.attempts.renew(claim)
-            except UnavailableError:
-                log.warning("delivery.renewal_failed")
-                standing = Standing.HELD  # nobody else can claim it either
-            if standing is not Standing.HELD:
-                self._cancel.set()
-                return
-            if time.monotonic() < self._deadline:
-                await self.settlement.in_progress()
+    def _stop_working(self) -> None:
+        """Ends unwanted work: its process is asked, then killed; a handler that waits for something else is cut off."""
+        self._cancel.set()
+        asyncio.get_running_loop().call_later(CANCEL_GRACE_S + _UNWIND_S, self._cut_off)
 
-    async def _handle(self, work: Work, deadline: float) -> Outcome | Ending:
+    def _cut_off(self) -> None:
+        if self._handling is not None:
+            self._handling.cancel()
+
+    def _told_to_end(self) -> Ending | None:
         if self._interrupted:
             return Ending.INTERRUPTED
+        return Ending.UNWANTED if self._cancel.is_set() else None
+
+    async def _handle(self, work: Work, deadline: float) -> Outcome | Crashed | Ending:
+        if (ending := self._told_to_end()) is not None:
+            return ending
         handling = self._handling = asyncio.ensure_future(self._desk.handler(work))
         timeout = asyncio.timeout(deadline - time.monotonic())
         try:
             async with timeout:
                 outcome = await handling
         except asyncio.CancelledError:
-            if self._interrupted:
-                return Ending.INTERRUPTED
-            raise
+            if (ending := self._told_to_end()) is None:
+                raise
+            return ending
         except Exception as error:  # noqa: BLE001  (whatever it is, the job ends and the worker goes on)
             cause = SlotDeadlineError() if timeout.expired() else error
             if (timeout.expired() or isinstance(error, UnavailableError)) and await self._outage():
@@ -210,27 +206,27 @@ def _attributes(claim: Claim, destination: str) -> dict[str, str | int]:
     }
 
 
-def _outcome_of(error: Exception, hard_deadline_s: float) -> Outcome | Ending:
+def _outcome_of(error: Exception, hard_deadline_s: float) -> Outcome | Crashed | Ending:
     """What an exception of the work means; the table stands in `settlement`."""
     match error:
         case SlotCancelledError():
             return Ending.UNWANTED
         case SlotCrashedError():
             log.warning("delivery.slot_crashed", exit_code=error.exit_code)
-            return Ending.CRASHED
+            return Crashed(Reason.WORKER_CRASHED, "The process that worked on this died.")
+        case SlotDeadlineError():
+            return Crashed(Reason.DEADLINE_HARD, f"The work took longer than {hard_deadline_s:g} s.")
         case CutlineError() if not error.retryable:
             return Reject(error.reason, error.message)
-    return _retry_of(error, hard_deadline_s)
+    return _retry_of(error)
 
 
-def _retry_of(error: Exception, hard_deadline_s: float) -> Retry:
+def _retry_of(error: Exception) -> Retry:
     match error:
         case UnavailableError():  # its pause is meant for a client that waits; a job backs off
             return Retry(error.reason, error.message)
         case CutlineError():
             return Retry(error.reason, error.message, error.retry_after_s)
-        case SlotDeadlineError():
-            return Retry(Reason.DEADLINE_HARD, f"The work took longer than {hard_deadline_s:g} s.")
         case SlotMemoryError():
             log.warning("delivery.memory_limit", stack=str(error))
             return Retry(Reason.MEMORY_LIMIT, "The work needed more memory than a job may have.")

@@ -7,11 +7,12 @@ outcome or exception                   what becomes of the job
 =====================================  ==========================================================
 Done                                   results, follow-up and outbox in one transaction
 Retry; a CutlineError that may pass;   counted as a failure; waits for its next try, dead after
-memory or time exceeded; anything else the last one
+memory exceeded; anything else         the last one
 a store that is away for every job     waits, not counted
 Reject; any other CutlineError         dead at once
 Snooze                                 waits, not counted
-the slot's process died                counted as a crash; dead after the third
+the slot's process died, or was        counted as a crash; dead after the third
+killed at the hard deadline
 the worker is told to stop             INTERRUPTED, not counted; the message goes back at once
 cancelled or superseded                nothing is written: whoever decided it has written it
 fenced out                             nothing is written and nothing is settled
@@ -28,16 +29,16 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Final, TypeVar
-from uuid import UUID
 
-import asyncpg
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from cutline.domain.errors import Reason, UnavailableError
 from cutline.domain.states import JobState, Stage
+from cutline.messaging.acks import Acks
 from cutline.messaging.outcomes import Done, Outcome, Reject, Retry, Snooze
-from cutline.messaging.publisher import OutgoingMessage, Publisher
+from cutline.messaging.publisher import Publisher
+from cutline.messaging.telling import Telling
 from cutline.messaging.tickets import design_ring
 from cutline.messaging.topology import Topology
 from cutline.messaging.work import Handler
@@ -45,8 +46,7 @@ from cutline.runtime.logging import get_logger
 from cutline.runtime.readiness import Check
 from cutline.store.attempts import Attempts, Claim
 from cutline.store.commits import Committed
-from cutline.store.outbox import delete_outbox
-from cutline.store.pool import LOST_CONNECTION, Database
+from cutline.store.pool import Database
 from cutline.telemetry.setup import Telemetry
 
 log = get_logger(__name__)
@@ -56,8 +56,6 @@ _T = TypeVar("_T")
 PUBLIC_FAULT: Final = "Something went wrong on our side; the artwork is not to blame."
 BROKER_ERRORS: Final = (NatsError, OSError)
 UNREACHABLE_NAK_S: Final = 5.0
-_ACK_TIMEOUT_S: Final = 5.0
-_PUBLISH_TIMEOUT_S: Final = 2.0
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 1.0
 
@@ -102,9 +100,16 @@ class Desk:
 class Ending(Enum):
     """Ends that are not for a handler to say."""
 
-    CRASHED = "crashed"
     INTERRUPTED = "interrupted"
     UNWANTED = "unwanted"
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The process that did the work is dead: by itself, or killed because it took too long."""
+
+    reason: Reason
+    message: str
 
 
 class Settlement:
@@ -117,15 +122,17 @@ class Settlement:
         hurry: The worker has to stop: a database that is away is not waited for.
     """
 
-    def __init__(self, desk: Desk, message: Msg) -> None:
+    def __init__(self, desk: Desk, message: Msg, acks: Acks, telling: Telling) -> None:
         self._desk = desk
         self._message = message
+        self._acks = acks
+        self._telling = telling
         self.name = ""
         self.reason = ""
         self.abandoned = False
         self.hurry = False
 
-    async def settle(self, claim: Claim, outcome: Outcome | Ending) -> None:
+    async def settle(self, claim: Claim, outcome: Outcome | Crashed | Ending) -> None:
         """Writes the end of an attempt, tells of it, and lets its message go."""
         attempts = self._desk.attempts
         match outcome:
@@ -141,9 +148,9 @@ class Settlement:
                 await self._write(claim, "rejected", partial(attempts.reject, claim, reason, message))
             case Snooze(after_s=after_s):
                 await self._write(claim, "snoozed", partial(attempts.snooze, claim, after_s))
-            case Ending.CRASHED:
-                self.reason, message = Reason.WORKER_CRASHED, "The process that worked on this died."
-                await self._write(claim, "crashed", partial(attempts.crash, claim, message))
+            case Crashed(reason=reason, message=message):
+                self.reason = reason
+                await self._write(claim, "crashed", partial(attempts.crash, claim, reason, message))
             case Ending.INTERRUPTED:
                 await self._give_back(claim)
             case Ending.UNWANTED:
@@ -167,14 +174,9 @@ class Settlement:
 
     async def tell(self, committed: Committed) -> None:
         """Publishes what a commit left and lets the message go; what the broker does not take is the relay's."""
-        messages = [OutgoingMessage(row.subject, row.msg_id, row.payload, row.traceparent) for row in committed.outbox]
-        if messages:
-            acked = await self._desk.publisher.publish(messages, timeout_s=_PUBLISH_TIMEOUT_S)
-            sent = [row.outbox_id for row, taken in zip(committed.outbox, acked, strict=True) if taken]
-            await asyncio.gather(self.ack(), self._forget(sent))
-        else:
+        if not committed.outbox:  # a ring of the outbox rings the doorbell too
             await self.ring(committed)
-            await self.ack()
+        await self._telling.tell(self._message, committed.outbox)
 
     async def ring(self, committed: Committed) -> None:
         """Rings a design's doorbell, at best."""
@@ -190,10 +192,7 @@ class Settlement:
 
     async def ack(self) -> None:
         """Lets the message go; if the broker does not answer, it comes again and is found to be over."""
-        try:
-            await self._message.ack_sync(timeout=_ACK_TIMEOUT_S)
-        except BROKER_ERRORS:
-            log.warning("delivery.ack_unanswered")
+        await self._acks.confirm([self._message])
 
     async def nak(self, delay_s: float | None = None) -> None:
         """Hands the message back to the broker."""
@@ -252,7 +251,3 @@ class Settlement:
         log.info("delivery.fenced_out", job_state=state)
         if state is None or state.terminal:
             await self.ack()
-
-    async def _forget(self, sent: list[UUID]) -> None:
-        with suppress(*LOST_CONNECTION, asyncpg.PostgresError):
-            await delete_outbox(self._desk.database.pool, sent)

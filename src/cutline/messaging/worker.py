@@ -18,14 +18,16 @@ from nats.aio.msg import Msg
 from cutline.domain.errors import Reason, UnavailableError
 from cutline.domain.states import Lane
 from cutline.jobs.v1 import ticket_pb2
+from cutline.messaging.acks import Acks
 from cutline.messaging.cancel import CancelDoorbell
 from cutline.messaging.connection import Broker
 from cutline.messaging.delivery import Delivery
 from cutline.messaging.lanes import LaneOrder, LanePull
 from cutline.messaging.publisher import OutgoingMessage
 from cutline.messaging.room import Room
-from cutline.messaging.settlement import BROKER_ERRORS, Desk
+from cutline.messaging.settlement import BROKER_ERRORS, Desk, Settlement
 from cutline.messaging.slot import Slot
+from cutline.messaging.telling import Telling
 from cutline.messaging.tickets import read_ticket
 from cutline.runtime.lifecycle import BackgroundLoop
 from cutline.runtime.logging import get_logger
@@ -68,6 +70,8 @@ class PullWorker:
         self._stop_grace_s = stop_grace_s
         self._room = Room()
         self._pulls: dict[Lane, LanePull] = {}
+        self._acks = Acks(broker.client)
+        self._telling = Telling(desk.publisher, self._acks, desk.database)
         self._doorbell: CancelDoorbell | None = None
         self._deliveries: dict[asyncio.Task[None], Delivery] = {}
         self._aside: set[asyncio.Task[None]] = set()
@@ -121,6 +125,7 @@ class PullWorker:
 
     async def _pull(self) -> None:
         await self._broker.wait_connected()
+        await self._acks.start()
         client, topology, stage = self._broker.client, self._desk.topology, self._desk.stage
         for lane in self._order.order():
             consumer = topology.consumer_name(stage, lane)
@@ -130,20 +135,34 @@ class PullWorker:
         await self._doorbell.start()
         while True:
             self._woken.clear()
-            if self._free and (taken := await self._take()) is not None:
-                self._begin(taken)
-            else:
-                await self._woken.wait()
+            self._begin_what_waits()
+            await self._ask()
+            await self._woken.wait()
 
-    async def _take(self) -> Msg | None:
-        """A message of the lane whose turn it is; without any, leaves a pull standing on each lane."""
-        for lane in self._order.order():
-            if (message := await self._pulls[lane].probe()) is not None:
-                self._order.took(lane)
-                return message
-        for pull in self._pulls.values():
-            await pull.stand()
-        return None
+    def _begin_what_waits(self) -> None:
+        """Gives free slots to messages that are here, the lane whose turn it is first."""
+        while self._free:
+            lane = next((lane for lane in self._order.order() if self._pulls[lane].waiting), None)
+            if lane is None:
+                return
+            self._order.took(lane)
+            self._begin(self._pulls[lane].waiting.popleft())
+
+    async def _ask(self) -> None:
+        """Asks for as many messages as slots are free, shared by weight; of idle lanes each gets a standing pull."""
+        hopeful = [lane for lane, pull in self._pulls.items() if pull.asked or not (pull.empty or pull.open)]
+        askable = [lane for lane, pull in self._pulls.items() if not pull.open]
+        if not hopeful:
+            for lane in askable if self._free else ():
+                await self._pulls[lane].stand()
+            return
+        unasked = len(self._free) - sum(pull.asked for pull in self._pulls.values())
+        if unasked <= 0 or not askable:
+            return
+        for lane, share in self._order.shares(len(self._free), hopeful).items():
+            if lane in askable and (number := min(share, unasked)) > 0:
+                unasked -= number
+                await self._pulls[lane].ask(number)
 
     def _begin(self, message: Msg) -> None:
         ticket = read_ticket(message.data)
@@ -151,7 +170,7 @@ class PullWorker:
             self._spawn_aside(self._set_aside(message))
             return
         slot = self._free.popleft()
-        delivery = Delivery(self._desk, message, ticket)
+        delivery = Delivery(self._desk, message, ticket, Settlement(self._desk, message, self._acks, self._telling))
         task = asyncio.create_task(self._run(delivery, slot))
         self._deliveries[task] = delivery
         task.add_done_callback(self._deliveries.pop)
@@ -163,6 +182,8 @@ class PullWorker:
             log.exception("worker.delivery_failed", job_id=delivery.ticket.job_id)
         finally:
             self._free.append(slot)
+            for pull in self._pulls.values():
+                pull.empty = False  # something may have come while it was not asked
             self._woken.set()
         if delivery.settlement.abandoned and delivery.claim is not None:
             self._spawn_aside(self._give_back(delivery.claim))

@@ -9,7 +9,7 @@ Rows are locked in one order everywhere: the design, then the job.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -23,6 +23,7 @@ from cutline.jobs.v1.ticket_pb2 import JobTicket
 from cutline.messaging.topology import Topology
 from cutline.store.commits import Committed
 from cutline.store.dead_letters import bury
+from cutline.store.group_commit import GroupCommit
 from cutline.store.pool import Connection, Database
 
 MAX_CRASHES: Final = 3
@@ -34,47 +35,51 @@ STAGE_BEGIN: Final = {Stage.IMAGING: 0.0, Stage.MOCKUP: 0.8}
 _STAGE_SPAN: Final = {Stage.IMAGING: 0.8, Stage.MOCKUP: 0.2}
 
 # A READY design is worked on where its dead mockup job was taken up again; its state stays as it is.
+# Designs that somebody holds at this moment are passed over: the batch waits for nobody and cannot deadlock.
 _CLAIM: Final = """
-    WITH design AS MATERIALIZED (
-        SELECT design_id FROM designs
-        WHERE design_id = $2 AND generation = $3
-          AND (state IN ('QUEUED', 'PROCESSING') OR (state = 'READY' AND $7 = 'mockup'))
-        FOR UPDATE
+    WITH ticket AS (
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[], $5::text[], $6::float8[])
+            AS ticket (job_id, design_id, generation, publication, stage, progress)
+    ), design AS MATERIALIZED (
+        SELECT ticket.* FROM designs JOIN ticket USING (design_id, generation)
+        WHERE designs.state IN ('QUEUED', 'PROCESSING') OR (designs.state = 'READY' AND ticket.stage = 'mockup')
+        FOR UPDATE OF designs SKIP LOCKED
     ), job AS (
         UPDATE jobs
         SET state = 'RUNNING', attempt = attempt + 1, due_time = NULL,
-            lease_time = clock_timestamp() + make_interval(secs => $6)
+            lease_time = clock_timestamp() + make_interval(secs => $8)
         FROM design
-        WHERE jobs.job_id = $1 AND jobs.design_id = design.design_id AND jobs.state = 'QUEUED'
-          AND jobs.publication = $4 AND jobs.stage = $7
-          AND NOT EXISTS (SELECT FROM attempts WHERE attempts.job_id = $1 AND finish_time IS NULL)
-        RETURNING jobs.*
+        WHERE jobs.job_id = design.job_id AND jobs.design_id = design.design_id AND jobs.state = 'QUEUED'
+          AND jobs.publication = design.publication AND jobs.stage = design.stage
+          AND NOT EXISTS (SELECT FROM attempts WHERE attempts.job_id = design.job_id AND finish_time IS NULL)
+        RETURNING jobs.*, design.progress
     ), attempt AS (
-        INSERT INTO attempts (job_id, number, worker) SELECT job_id, attempt, $5 FROM job
+        INSERT INTO attempts (job_id, number, worker) SELECT job_id, attempt, $7 FROM job
     ), run AS (
         UPDATE generations
         SET state = CASE WHEN generations.state = 'QUEUED' THEN 'PROCESSING' ELSE generations.state END
         FROM job WHERE generations.design_id = job.design_id AND generations.generation = job.generation
-        RETURNING generations.resolved_spec
+        RETURNING generations.design_id, generations.resolved_spec
     ), started AS (
         UPDATE designs
         SET state = CASE WHEN designs.state = 'QUEUED' THEN 'PROCESSING' ELSE designs.state END,
             stage = CASE WHEN designs.state = 'READY' THEN NULL ELSE job.stage END,
-            progress = CASE WHEN designs.state = 'READY' THEN 1 ELSE $8 END
+            progress = CASE WHEN designs.state = 'READY' THEN 1 ELSE job.progress END
         FROM job WHERE designs.design_id = job.design_id
-        RETURNING designs.*
+        RETURNING designs.design_id, designs.revision, designs.state AS design_state, designs.artwork_key,
+                  designs.media_type
     ), entry AS (
         INSERT INTO timeline (design_id, revision, generation, state, stage, attempt, worker, event)
-        SELECT started.design_id, started.revision, job.generation, started.state, job.stage, job.attempt, $5,
+        SELECT started.design_id, started.revision, job.generation, started.design_state, job.stage, job.attempt, $7,
                job.stage || '_started'
-        FROM started, job
+        FROM started JOIN job USING (design_id)
     )
-    SELECT job.job_id, job.tenant, job.design_id, job.generation, job.stage, job.lane, job.attempt, job.publication,
-           job.failure_count, job.crash_count, job.max_attempts, job.traceparent,
-           started.revision, started.state AS design_state, started.artwork_key, started.media_type, run.resolved_spec,
+    SELECT job.job_id, job.tenant, job.design_id, job.generation, job.stage, job.lane, job.attempt, job.failure_count,
+           job.crash_count, job.max_attempts, started.revision, started.design_state, started.artwork_key,
+           started.media_type, run.resolved_spec,
            (SELECT jsonb_object_agg(kind, object_key) FROM artifacts
             WHERE artifacts.design_id = job.design_id AND artifacts.generation = job.generation) AS artifact_keys
-    FROM job, started, run
+    FROM job JOIN started USING (design_id) JOIN run USING (design_id)
 """
 _LOCK_DESIGN: Final = "SELECT generation FROM designs WHERE design_id = $1 FOR UPDATE"
 _LOCK_JOB: Final = """
@@ -160,6 +165,17 @@ class Claim:
     artifact_keys: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An attempt that a ticket asks for."""
+
+    job_id: UUID
+    design_id: UUID
+    generation: int
+    publication: int
+    stage: Stage
+
+
 class Refusal(Enum):
     """Why a ticket gives no attempt."""
 
@@ -192,9 +208,10 @@ class Attempts:
         self._topology = topology
         self._worker = worker
         self._lease_s = lease_s
+        self._claims = GroupCommit(self._claim)
 
     async def claim(self, ticket: JobTicket, stage: Stage) -> Claim | Refusal | Committed:
-        """Starts an attempt for a ticket, in one statement where nothing stands in the way.
+        """Starts an attempt for a ticket; claims that come together share one statement.
 
         Args:
             ticket: A readable one.
@@ -203,22 +220,38 @@ class Attempts:
         Returns:
             The claim; or why there is none; or, where this was the last crash that is borne, what its burial leaves.
         """
-        arguments = (
-            UUID(ticket.job_id), UUID(ticket.design_id), ticket.generation, ticket.publication, self._worker,
-            self._lease_s, stage.value, STAGE_BEGIN[stage],
-        )  # fmt: skip
-        row = await self._database.fetchrow(_CLAIM, *arguments)
-        if row is not None:
-            return self._claim_of(row)
+        wanted = _Wanted(UUID(ticket.job_id), UUID(ticket.design_id), ticket.generation, ticket.publication, stage)
+        claim = await self._claims.submit(wanted)
+        if claim is not None:
+            return claim
 
         async def mend_and_claim(connection: Connection) -> Claim | Refusal | Committed:
-            ended = await self._mend(connection, ticket)
+            ended = await self._mend(connection, wanted)
             if ended is not None:
                 return ended
-            row = await connection.fetchrow(_CLAIM, *arguments)
-            return Refusal.NOT_WANTED if row is None else self._claim_of(row)
+            rows = await connection.fetch(_CLAIM, *self._claim_arguments([wanted]))
+            return self._claim_of(rows[0]) if rows else Refusal.NOT_WANTED
 
         return await self._database.run_transaction(mend_and_claim)
+
+    async def _claim(self, tickets: Sequence[_Wanted]) -> list[Claim | None]:
+        """Claims what nothing stands in the way of; of two tickets of one job the first may have it."""
+        rows = await self._database.fetch(_CLAIM, *self._claim_arguments(tickets))
+        claims = {row["job_id"]: self._claim_of(row) for row in rows}
+        return [claims.pop(ticket.job_id, None) for ticket in tickets]
+
+    def _claim_arguments(self, tickets: Sequence[_Wanted]) -> tuple[object, ...]:
+        unique = {ticket.job_id: ticket for ticket in reversed(tickets)}.values()
+        return (
+            [ticket.job_id for ticket in unique],
+            [ticket.design_id for ticket in unique],
+            [ticket.generation for ticket in unique],
+            [ticket.publication for ticket in unique],
+            [ticket.stage.value for ticket in unique],
+            [STAGE_BEGIN[ticket.stage] for ticket in unique],
+            self._worker,
+            self._lease_s,
+        )
 
     async def renew(self, claim: Claim) -> Standing:
         """Extends the lease."""
@@ -248,11 +281,11 @@ class Attempts:
         delay_s = backoff_s(failures) if after_s is None else after_s
         return await self._end(claim, AttemptOutcome.FAILED, reason, message, _wait(delay_s))
 
-    async def crash(self, claim: Claim, message: str) -> Committed | None:
+    async def crash(self, claim: Claim, reason: str, message: str) -> Committed | None:
         """Ends the attempt as CRASHED; the job waits for its next try, or is dead after its last crash."""
         crashes = claim.crash_count + 1
         after = self._bury if crashes >= MAX_CRASHES else _wait(backoff_s(crashes))
-        return await self._end(claim, AttemptOutcome.CRASHED, Reason.WORKER_CRASHED, message, after)
+        return await self._end(claim, AttemptOutcome.CRASHED, reason, message, after)
 
     async def reject(self, claim: Claim, reason: str, message: str) -> Committed | None:
         """Ends the attempt as REJECTED and gives the job up."""
@@ -277,13 +310,13 @@ class Attempts:
             artifact_keys=row["artifact_keys"] or {},
         )
 
-    async def _mend(self, connection: Connection, ticket: JobTicket) -> Refusal | Committed | None:
+    async def _mend(self, connection: Connection, ticket: _Wanted) -> Refusal | Committed | None:
         """Looks at what the one statement did not match; None where the job can be claimed now.
 
         An attempt that never ended and whose lease ran out has crashed with its worker.
         """
-        newest = await connection.fetchval(_LOCK_DESIGN, UUID(ticket.design_id))
-        job = await connection.fetchrow(_LOCK_JOB, UUID(ticket.job_id))
+        newest = await connection.fetchval(_LOCK_DESIGN, ticket.design_id)
+        job = await connection.fetchrow(_LOCK_JOB, ticket.job_id)
         if job is None or job["publication"] > ticket.publication or newest != job["generation"]:
             return Refusal.NOT_WANTED
         if job["state"] not in {JobState.QUEUED, JobState.RUNNING}:

@@ -54,7 +54,7 @@ async def test_a_fenced_out_attempt_commits_nothing(floor: Floor) -> None:
     assert await results.imaging_done(old, RESULTS, mockups_wanted=True, traceparent="") is None
     assert await slow.retry(old, Reason.INTERNAL, "late") is None
     assert await slow.reject(old, Reason.INTERNAL, "late") is None
-    assert await slow.crash(old, "late") is None
+    assert await slow.crash(old, Reason.WORKER_CRASHED, "late") is None
     assert await slow.snooze(old, 1) is None
     assert await slow.interrupt(old) is None
     assert await slow.tell_progress(old, 0.5) is None
@@ -335,5 +335,5 @@ async def _go_silent(worker: PullWorker) -> None:
     for pull in worker._pulls.values():
         await pull.stop()
     for delivery in worker._deliveries.values():
-        assert delivery._beating is not None
-        delivery._beating.cancel()
+        assert delivery._heartbeat is not None
+        await delivery._heartbeat.stop()

@@ -298,16 +298,38 @@ async def test_the_third_crash_is_the_last(floor: Floor) -> None:
     assert (await floor.design(job))["failure_reason"] == "WORKER_CRASHED"
 
 
-async def test_the_hard_deadline_ends_work_that_hangs(floor: Floor) -> None:
-    """Work beyond the deadline is killed and counted as a failure with DEADLINE_HARD."""
+async def test_work_that_hangs_is_killed_and_counts_like_a_crash(floor: Floor) -> None:
+    """Work beyond the deadline is killed; the third time the job is dead with DEADLINE_HARD, whatever it had left."""
     stand = Stand(floor)
     stand.function, stand.arguments = slot_work.hang, ()
     await floor.worker(stand, deadline_s=0.5)
-    job = await floor.submit(max_attempts=1)
+    job = await floor.submit(max_attempts=20)
+    for crashes in (1, 2):
+        await floor.until_state(job, "WAITING")
+        row = await floor.job(job)
+        assert (row["failure_count"], row["crash_count"]) == (0, crashes)
+        await floor.release(job)
 
     await floor.until_state(job, "DEAD")
 
+    assert await floor.outcomes(job) == ["CRASHED"] * 3
     assert (await floor.design(job))["failure_reason"] == "DEADLINE_HARD"
+
+
+async def test_a_handler_that_waits_for_something_else_is_cut_off_when_its_job_is_cancelled(floor: Floor) -> None:
+    """A cancel frees the slot of work that is not in the slot's process either, such as a download that hangs."""
+    stand = Stand(floor)
+    stand.go_on.clear()
+    await floor.worker(stand, ack_wait_s=60)
+    job = await floor.submit()
+    await stand.begun.wait()
+
+    await _cancel(floor, job)
+    ring = cancel_ring(design_id=job.design_id, generation=1)
+    await floor.publisher.ring(floor.topology.cancel_subject(Stage.IMAGING), ring)
+
+    await floor.until_settled()
+    assert await floor.outcomes(job) == ["CANCELLED"]
 
 
 async def test_a_cancelled_job_frees_its_slot_and_writes_nothing(floor: Floor) -> None:

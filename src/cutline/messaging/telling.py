@@ -1,0 +1,78 @@
+"""What follows a commit: its messages are published, then the message that asked for the work is let go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import compress
+from typing import Final
+
+import asyncpg
+from nats.aio.msg import Msg
+
+from cutline.messaging.acks import Acks
+from cutline.messaging.publisher import OutgoingMessage, Publisher
+from cutline.store.outbox import OutboxRow, delete_outbox
+from cutline.store.pool import LOST_CONNECTION, Database
+
+_PUBLISH_TIMEOUT_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """Work whose end is committed."""
+
+    message: Msg
+    outbox: Sequence[OutboxRow]
+    told: asyncio.Future[None]
+
+
+class Telling:
+    """Tells of ends; those that were committed together are published, acked and struck off the outbox together.
+
+    Args:
+        publisher: Publishes; what the broker does not take is left to the relay.
+        acks: Lets messages go.
+        database: Where outbox rows are removed once published.
+    """
+
+    def __init__(self, publisher: Publisher, acks: Acks, database: Database) -> None:
+        self._publisher = publisher
+        self._acks = acks
+        self._database = database
+        self._ended: list[_Ended] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def tell(self, message: Msg, outbox: Sequence[OutboxRow]) -> None:
+        """Publishes what a commit left, then lets the message go."""
+        loop = asyncio.get_running_loop()
+        if not self._ended:
+            loop.call_soon(self._begin)  # whatever ends in this turn of the loop goes along
+        ended = _Ended(message, outbox, loop.create_future())
+        self._ended.append(ended)
+        await ended.told
+
+    def _begin(self) -> None:
+        ended, self._ended = self._ended, []
+        task = asyncio.create_task(self._tell(ended))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, ended: list[_Ended]) -> None:
+        try:
+            rows = [row for one in ended for row in one.outbox]
+            messages = [OutgoingMessage(row.subject, row.msg_id, row.payload, row.traceparent) for row in rows]
+            held = await self._publisher.publish(messages, timeout_s=_PUBLISH_TIMEOUT_S)
+            await asyncio.gather(
+                self._acks.confirm([one.message for one in ended]), self._forget(list(compress(rows, held)))
+            )
+        finally:
+            for one in ended:
+                if not one.told.done():
+                    one.told.set_result(None)
+
+    async def _forget(self, rows: Sequence[OutboxRow]) -> None:
+        with suppress(*LOST_CONNECTION, asyncpg.PostgresError):
+            await delete_outbox(self._database.pool, [row.outbox_id for row in rows])
