@@ -1,0 +1,1 @@
+"""How fast jobs are picked up, drained and shared among workers."""
