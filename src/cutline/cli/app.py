@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cutline.cli import designs
+from cutline.cli import designs, queue
 from cutline.cli.doctor import doctor
 from cutline.cli.process import process
 from cutline.cli.submit import submit
@@ -29,6 +29,7 @@ app.command()(designs.reprocess)
 app.command()(designs.delete)
 app.command()(process)
 app.command()(doctor)
+app.add_typer(queue.app, name="queue")
 
 
 def _print_version(asked: bool) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -19,6 +19,8 @@ from cutline.client import AsyncClient, DesignFailedError, StickerSpec, WaitTime
 from cutline.client.watching import TERMINAL
 from cutline.domain.states import DesignState
 from cutline.v1 import design_pb2
+
+_T = TypeVar("_T")
 
 DesignId = Annotated[str, typer.Argument(metavar="DESIGN", help="Id of the design.", show_default=False)]
 DesignIds = Annotated[list[str], typer.Argument(metavar="DESIGN", help="Ids of designs.", show_default=False)]
@@ -92,7 +94,7 @@ def list_(
                 page_size=min(limit, 500),
             )
             async with aclosing(designs):
-                return [design async for design in _first(designs, limit)]
+                return [design async for design in first(designs, limit)]
 
     designs = run(read())
     if output is OutputStyle.JSON:
@@ -101,10 +103,11 @@ def list_(
         console().print(design_table(designs))
 
 
-async def _first(designs: AsyncIterator[design_pb2.Design], most: int) -> AsyncIterator[design_pb2.Design]:
+async def first(entries: AsyncIterator[_T], most: int) -> AsyncIterator[_T]:
+    """The first entries of a list, so that no further page is fetched."""
     taken = 0
-    async for design in designs:
-        yield design
+    async for entry in entries:
+        yield entry
         taken += 1
         if taken == most:
             return

@@ -26,6 +26,7 @@ from cutline.client.errors import (
     UploadError,
     WaitTimeoutError,
 )
+from cutline.client.queue import Queue, dead_letter_filter
 from cutline.client.settings import ClientSettings
 from cutline.domain.sticker_spec import StickerSpec
 
@@ -49,10 +50,12 @@ __all__ = [
     "OutOfRangeError",
     "PermissionDeniedError",
     "PreconditionError",
+    "Queue",
     "ResourceExhaustedError",
     "StickerSpec",
     "UnauthenticatedError",
     "UnavailableError",
     "UploadError",
     "WaitTimeoutError",
+    "dead_letter_filter",
 ]

@@ -9,6 +9,7 @@ from typing import Self
 from cutline.client.calls import Connection
 from cutline.client.designs import Designs
 from cutline.client.proxies import http_client
+from cutline.client.queue import Queue
 from cutline.client.settings import ClientSettings
 
 
@@ -22,6 +23,7 @@ class AsyncClient:
 
     Attributes:
         designs: The tenant's designs.
+        queue: The queues of every tenant, for keys with the scope `admin`.
 
     Raises:
         NotConfiguredError: No address or no key is known.
@@ -39,6 +41,7 @@ class AsyncClient:
             self.settings.status_target, self.settings, max_retries=max_retries, timeout_s=timeout_s
         )
         self.designs = Designs(self._ingest, self._status, self._http)
+        self.queue = Queue(self._ingest)
 
     async def close(self) -> None:
         """Ends every stream and closes the connections."""

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 
+import grpc
 import pytest
 
 from cutline.messaging.apply import apply_topology
+from cutline.messaging.connection import Broker
+from cutline.messaging.topology import Topology
 from cutline.runtime.lifecycle import Lifecycle
+from cutline.store.pool import Database
 from cutline.store.submissions import Submission
+from cutline.v1.queue_service_pb2_grpc import QueueServiceStub
 from services.ingest.settings import BacklogLimits
 from tests.integration.ingest.parts import NOBODY_LISTENS, Bench, make_bench, submission
+from tests.integration.ingest.queue_site import Site, operator_key
+from tests.integration.ingest.service import running_ingest
 
 
 @pytest.fixture
@@ -55,3 +62,18 @@ async def second_bench(
 def make() -> Callable[..., Submission]:
     """Makes submits; see `submission`."""
     return submission
+
+
+@pytest.fixture
+async def site(service_environment: dict[str, str], postgres_dsn: str, tenant: str) -> AsyncIterator[Site]:
+    """A running ingest and an operator of it."""
+    database = Database(postgres_dsn, application_name="test")
+    broker = Broker(service_environment["CUTLINE_NATS_URL"], name="test", on_fatal=lambda _: None)
+    async with (
+        running_ingest(service_environment) as target,
+        Lifecycle([database, broker]),
+        grpc.aio.insecure_channel(target) as channel,
+    ):
+        assert await broker.wait_connected(10)
+        stub = QueueServiceStub(channel)
+        yield Site(database, broker, Topology(), tenant, stub, target, await operator_key(database, tenant))
