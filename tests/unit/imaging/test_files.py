@@ -86,15 +86,19 @@ def test_the_svg_carries_millimetres(shape: str) -> None:
 
 
 def test_the_dxf_is_in_millimetres_with_closed_polylines_on_a_layer_per_spot() -> None:
-    """$INSUNITS is 4; a kiss cut has its lines on KissCut and CutContour."""
+    """$INSUNITS is 4, the extents are the liner's, and a kiss cut has its lines on KissCut and CutContour."""
     _, files = made("star", cut_type=CutType.KISS_CUT, liner_shape=LinerShape.OFFSET)
     document = ezdxf.read(io.StringIO(files[OutputFormat.CUT_LINE_DXF].decode()))  # type: ignore[attr-defined]
 
     assert document.header["$INSUNITS"] == 4
+    assert not document.audit().errors
     lines: list[Any] = list(document.modelspace())
     assert [line.dxftype() for line in lines] == ["LWPOLYLINE", "LWPOLYLINE"]
     assert [line.closed for line in lines] == [True, True]
     assert {line.dxf.layer for line in lines} == {"KissCut", "CutContour"}
+    extents = np.array([document.header["$EXTMIN"], document.header["$EXTMAX"]])[:, :2]
+    outer = np.concatenate([line.get_points("xy") for line in lines])
+    assert np.abs(extents - [outer.min(axis=0), outer.max(axis=0)]).max() <= 0.01
 
 
 def test_the_cutout_png_is_the_artwork_pixel_by_pixel() -> None:

@@ -41,7 +41,10 @@ def _drawing(cut_line: CutLine, spec: ResolvedSpec) -> bytes:
         points = path.flattened(TOLERANCE_MM)
         points[:, 1] = cut_line.trim_box.height_mm - points[:, 1]
         space.add_lwpolyline(points.round(4).tolist(), close=True, dxfattribs={"layer": layer})
-    space.reset_extents((0, 0, 0), (cut_line.trim_box.width_mm, cut_line.trim_box.height_mm, 0))
+    extents = (0, 0, 0), (cut_line.trim_box.width_mm, cut_line.trim_box.height_mm, 0)
+    space.reset_extents(*extents)
+    # ezdxf carries the layout's extents into the header, but not those that begin at the origin.
+    document.header["$EXTMIN"], document.header["$EXTMAX"] = extents
     # Left alone, ezdxf declares these classes in the order of a set, which differs between processes.
     for kind in sorted(document.entitydb.dxf_types_in_use()):
         document.classes.add_class(kind)
