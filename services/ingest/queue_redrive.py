@@ -129,8 +129,9 @@ class Redrive:
         waits = []
         for one in candidates:
             full = self._backlog.window_full(one.tenant, one.stage, one.lane)
-            if not full:
-                self._backlog.add(one.tenant, (one.tenant, one.stage, one.lane))
+            if full:
+                self._backlog.hold(one.tenant, one.stage, one.lane)
+            self._backlog.add(one.tenant, None if full else (one.tenant, one.stage, one.lane))
             waits.append(full)
         return waits
 

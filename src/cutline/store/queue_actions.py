@@ -15,8 +15,6 @@ from uuid import UUID
 from cutline.store.pool import Connection
 from cutline.store.requests import request_id_reused
 
-KEEP_DAYS: Final = 90
-
 _BEGIN: Final = """
 INSERT INTO queue_actions (tenant, request_id, method, subject, body_sha256, conditions)
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, request_id) DO NOTHING
@@ -30,7 +28,6 @@ UPDATE queue_actions
 SET done_count = $3, skipped_count = $4, last_id = $5, finish_time = CASE WHEN $6 THEN clock_timestamp() END
 WHERE tenant = $1 AND request_id = $2
 """
-_FORGET: Final = "DELETE FROM queue_actions WHERE create_time < now() - make_interval(days => $1)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,6 @@ async def take_action(connection: Connection, call: QueueCall) -> ActionState:
     Raises:
         ConflictError: The request id belongs to another call.
     """
-    await connection.execute(_FORGET, KEEP_DAYS)
     await connection.execute(
         _BEGIN, call.tenant, call.request_id, call.method, call.subject, call.body_sha256, dict(call.conditions)
     )
