@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 
-from cutline.domain.errors import Reason, ResourceExhaustedError, UnavailableError
+from cutline.domain.errors import Reason, ResourceExhaustedError
 from cutline.domain.states import Lane, Stage
-from cutline.runtime.logging import get_logger
 from cutline.store.admission import BacklogCounts, count_backlog
 from cutline.store.pool import Database
 from cutline.store.release import Queue
 from cutline.telemetry.metrics import Metrics
 from cutline.telemetry.names import Attribute
+from services.ingest.duty import attempt
 from services.ingest.settings import BacklogLimits
-
-log = get_logger(__name__)
 
 REFRESH_S = 1.0
 RETRY_AFTER_S = 5.0
@@ -97,8 +96,5 @@ class Backlog:
     async def run(self, database: Database) -> None:
         """Refreshes each second, for ever."""
         while True:
-            try:
-                await self.refresh(database)
-            except UnavailableError:
-                log.warning("backlog.not_counted")
+            await attempt("backlog", partial(self.refresh, database))
             await asyncio.sleep(REFRESH_S)

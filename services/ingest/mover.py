@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import Final
 
 import nats.errors
 from nats.aio.msg import Msg
 from nats.js.errors import APIError, NotFoundError
 
-from cutline.domain.errors import UnavailableError
 from cutline.domain.states import Stage
 from cutline.jobs.v1.ticket_pb2 import JobTicket
 from cutline.messaging.connection import Broker
@@ -30,6 +30,7 @@ from cutline.store.pool import Connection, Database
 from cutline.store.release import ReleasedJob
 from cutline.store.undelivered import Standing, settle_undelivered
 from services.ingest.dispatch import Dispatch
+from services.ingest.duty import attempt
 
 log = get_logger(__name__)
 
@@ -56,12 +57,7 @@ class Mover:
         """Moves for ever."""
         while True:
             await self._broker.wait_connected()
-            try:
-                await self._pull()
-            except UnavailableError:
-                log.warning("mover.waits")
-            except (nats.errors.Error, OSError) as error:
-                log.warning("mover.broker_silent", error=type(error).__name__)
+            await attempt("mover", self._pull)
             await asyncio.sleep(PAUSE_S)
 
     async def _pull(self) -> None:
@@ -75,17 +71,18 @@ class Mover:
                     await self._broker.jetstream.consumer_info(consumer.stream, consumer.name)  # is it there at all?
                     continue
                 for advisory in advisories:
-                    await self.settle(advisory)
+                    if not await attempt("mover", partial(self.settle, advisory)):
+                        await advisory.nak(LATER_S)
         finally:
             if self._broker.connected:
                 await subscription.unsubscribe()
 
-    async def settle(self, advisory: Msg) -> None:
-        """Deals with one advisory and acks it.
+    async def settle(self, advisory: Msg) -> bool:
+        """Deals with one advisory and acks it; False where it has to come again.
 
         Raises:
-            UnavailableError: The database cannot be reached; the advisory comes again.
-            nats.errors.Error: The broker does not answer; the advisory comes again.
+            UnavailableError: The database cannot be reached; the advisory has to come again.
+            nats.errors.Error: The broker does not answer; the same.
         """
         sequence = _sequence(advisory)
         message = None if sequence is None else await self._message(sequence)
@@ -97,10 +94,10 @@ class Mover:
             else:
                 done = await self._decide(ticket)
             if not done:
-                await advisory.nak(LATER_S)
-                return
+                return False
             await self._drop(sequence)
         await advisory.ack()
+        return True
 
     async def _message(self, sequence: int) -> tuple[str, bytes] | None:
         """Subject and content of a message of the job stream; None where it is gone."""

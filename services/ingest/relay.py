@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from cutline.domain.errors import UnavailableError
 from cutline.messaging.publisher import OutgoingMessage, Publisher
 from cutline.runtime.logging import get_logger
 from cutline.store.outbox import delete_outbox, outbox_depth, take_outbox
 from cutline.store.pool import Database
 from cutline.telemetry.metrics import Metrics
+from services.ingest.duty import attempt
 
 log = get_logger(__name__)
 
@@ -33,11 +33,8 @@ class Relay:
     async def run(self) -> None:
         """Relays for ever."""
         while True:
-            try:
-                while await self.relay_once() == BATCH:
-                    pass
-            except UnavailableError:
-                log.warning("relay.waits")
+            while await attempt("relay", self.relay_once) == BATCH:
+                pass
             await asyncio.sleep(self._interval_s)
 
     async def relay_once(self) -> int:

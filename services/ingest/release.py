@@ -6,16 +6,13 @@ import asyncio
 import time
 from typing import Final
 
-from cutline.domain.errors import UnavailableError
-from cutline.runtime.logging import get_logger
 from cutline.store.outbox import insert_outbox
 from cutline.store.pool import Database
 from cutline.store.release import held_queues, release_due
 from services.ingest.dispatch import Dispatch
+from services.ingest.duty import attempt
 from services.ingest.settings import BacklogLimits
 from services.ingest.starts import Starts
-
-log = get_logger(__name__)
 
 BATCH: Final = 1000
 PUBLISH_TIMEOUT_S: Final = 2.0
@@ -59,13 +56,9 @@ class Release:
         while True:
             began_s = time.monotonic()
             self._poke.clear()
-            try:
-                full = await self.release_once() == BATCH
-                await self._listen()
-            except UnavailableError:
-                log.warning("release.waits")
-                full = False
-            if not full:
+            released = await attempt("release", self.release_once)
+            await attempt("release", self._listen)
+            if released != BATCH:
                 await self._pause()
             await asyncio.sleep(PACE_S - (time.monotonic() - began_s))
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from cutline.blobs.store import S3BlobStore
-from cutline.domain.errors import NotFoundError, PreconditionError, UnavailableError
+from cutline.domain.errors import NotFoundError, PreconditionError
 from cutline.runtime.logging import get_logger
 from cutline.store.expiry import (
     expired_designs,
@@ -23,6 +23,7 @@ from cutline.store.pool import Connection, Database
 from cutline.store.uploads import remove_unused_uploads
 from services.ingest.deletion import delete_and_tell
 from services.ingest.dispatch import Dispatch
+from services.ingest.duty import attempt
 from services.ingest.orphan_scan import OrphanScan
 from services.ingest.settings import KeepSettings
 
@@ -67,10 +68,7 @@ class Retention:
         """Removes for ever."""
         while True:
             await asyncio.sleep(self._interval_s)
-            try:
-                await self.remove_once()
-            except UnavailableError as error:
-                log.warning("retention.waits", reason=error.reason)
+            await attempt("retention", self.remove_once)
 
     async def remove_once(self) -> dict[str, int]:
         """Removes what is due of every kind; returns how much that was, by kind."""

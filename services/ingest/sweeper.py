@@ -12,10 +12,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import nats.errors
 from nats.js.errors import NotFoundError
 
-from cutline.domain.errors import UnavailableError
 from cutline.domain.states import Lane, Stage
 from cutline.messaging.connection import Broker
 from cutline.messaging.topology import HEADER_MSG_ID, HEADER_TRACEPARENT, Topology, job_msg_id
@@ -25,6 +23,7 @@ from cutline.store.pool import Database
 from cutline.store.release import ReleasedJob
 from cutline.store.silent import SilentJob, find_silent, note_stored, republish_abandoned, republish_silent
 from services.ingest.dispatch import Dispatch
+from services.ingest.duty import attempt
 
 log = get_logger(__name__)
 
@@ -60,12 +59,7 @@ class Sweeper:
         """Sweeps for ever."""
         while True:
             await asyncio.sleep(self._interval_s)
-            try:
-                await self.sweep_once()
-            except UnavailableError:
-                log.warning("sweeper.waits")
-            except (nats.errors.Error, OSError) as error:
-                log.warning("sweeper.broker_silent", error=type(error).__name__)
+            await attempt("sweeper", self.sweep_once)
 
     async def sweep_once(self) -> int:
         """Publishes silent jobs again; returns how many.

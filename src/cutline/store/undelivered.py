@@ -62,7 +62,7 @@ async def settle_undelivered(
         what its burial leaves where none are; or why neither.
     """
     job_id = UUID(ticket.job_id)
-    await connection.fetchval(_LOCK_DESIGN, UUID(ticket.design_id))
+    await connection.execute(_LOCK_DESIGN, UUID(ticket.design_id))
     job = await connection.fetchrow(_LOCK_JOB, job_id)
     unfinished = {JobState.QUEUED, JobState.RUNNING}
     if job is None or job["state"] not in unfinished or job["publication"] != ticket.publication:
