@@ -64,13 +64,15 @@ async def test_stats_tell_the_queues_as_database_and_broker_know_them(site: Site
     )
     await site.dead()
     subject = site.topology.job_subject(Stage.IMAGING, Lane.STANDARD, site.tenant)
-    for number in range(3):
-        await jetstream.publish(subject, str(number).encode())
     consumer = site.topology.consumer_name(Stage.IMAGING, Lane.STANDARD)
     pull = await jetstream.pull_subscribe_bind(consumer, stream=site.topology.jobs_stream)
-    one, _ = await pull.fetch(2, timeout=5)
+    await jetstream.publish(subject, b"handed out twice")
+    (one,) = await pull.fetch(1, timeout=5)
     await one.nak()
     await pull.fetch(1, timeout=5)
+    await jetstream.publish(subject, b"handed out once")
+    await pull.fetch(1, timeout=5)
+    await jetstream.publish(subject, b"pending")
 
     counts = await site.stats()
 
