@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,7 @@ MODULES: Final = {
 }
 SERVING: Final = ("ingest", "status")
 """Services with a gRPC address."""
+_POLL_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class FarmPlan:
     """
 
     replicas: Mapping[str, int] = field(
-        default_factory=lambda: {"ingest": 2, "imaging": 2, "mockup": 1, "status": 1},
+        default_factory=lambda: {"ingest": 2, "imaging": 2, "mockup": 2, "status": 2},
     )
     ack_wait_s: float = 30.0
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -93,6 +95,19 @@ class Farm:
     def replicas(self, service: str) -> list[str]:
         """Names of a service's processes."""
         return [name for name in self.services if name.rpartition("-")[0] == service]
+
+    async def whole(self) -> None:
+        """Waits until every program runs and is ready."""
+        for server in (*self.servers.all, *self.services.values()):
+            await self._ready(server)
+
+    @staticmethod
+    async def _ready(server: Server) -> None:
+        while True:
+            with suppress(OSError):
+                if server.program_id > 0 and await server.ready():
+                    return
+            await asyncio.sleep(_POLL_S)
 
     def signal(self, name: str, number: int) -> float:
         """Sends a signal to a program; gives the time it was sent, in seconds since the epoch."""

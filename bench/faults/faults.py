@@ -24,6 +24,8 @@ HUNG_S: Final = 8.0
 SLACK_S: Final = 5.0
 """What recovery may take beyond the time after which a worker counts as dead."""
 
+QUIET_JOBS: Final = 2
+_QUEUED: Final = "SELECT count(*) FROM jobs WHERE state IN ('QUEUED', 'WAITING')"
 _RUNNING: Final = """
     SELECT job_id, number FROM attempts JOIN jobs USING (job_id)
     WHERE worker = $1 AND attempts.finish_time IS NULL AND state = 'RUNNING' AND number = attempt
@@ -49,7 +51,7 @@ class Recovery:
 
     Attributes:
         fault: Its name.
-        took_s: From the harm, or from when what was away is back, to work going on; None where nothing was hit.
+        took_s: From the harm, or from when what was away is back, to work going on; None where nothing had to.
         limit_s: What was promised.
     """
 
@@ -78,6 +80,8 @@ class Fault:
             TimeoutError: Nothing recovered.
         """
         async with asyncio.timeout(_PATIENCE_S):
+            await farm.whole()
+            await _quiet(farm)
             return Recovery(self.name, await self.act(farm, rng), self.limit_s)
 
 
@@ -107,33 +111,40 @@ def all_faults(farm: Farm) -> list[Fault]:
     ]
 
 
-async def worker_killed(service: str, farm: Farm, rng: random.Random) -> float | None:
+async def worker_killed(service: str, farm: Farm, rng: random.Random) -> float:
     """SIGKILL a worker in the middle of a job; counts until the job runs again."""
-    name, hit = await _busy(farm, service, rng)
-    at_s = farm.signal(name, signal.SIGKILL)
-    return await _run_again(farm, hit, at_s)
+    while True:
+        name, hit = await _busy(farm, service, rng)
+        at_s = farm.signal(name, signal.SIGKILL)
+        if (took_s := await _run_again(farm, hit, at_s)) is not None:
+            return took_s
 
 
-async def worker_stopped(service: str, farm: Farm, rng: random.Random) -> float | None:
+async def worker_stopped(service: str, farm: Farm, rng: random.Random) -> float:
     """SIGSTOP a worker in the middle of a job until another took the job over, then SIGCONT it."""
-    name, hit = await _busy(farm, service, rng)
-    at_s = farm.signal(name, signal.SIGSTOP)
-    try:
-        return await _run_again(farm, hit, at_s)
-    finally:
-        with suppress(ProcessLookupError):
-            farm.signal(name, signal.SIGCONT)
+    while True:
+        name, hit = await _busy(farm, service, rng)
+        at_s = farm.signal(name, signal.SIGSTOP)
+        try:
+            if (took_s := await _run_again(farm, hit, at_s)) is not None:
+                return took_s
+        finally:
+            with suppress(ProcessLookupError):
+                farm.signal(name, signal.SIGCONT)
 
 
-async def slot_killed(service: str, farm: Farm, rng: random.Random) -> float | None:
+async def slot_killed(service: str, farm: Farm, rng: random.Random) -> float:
     """SIGKILL the process of a busy slot; counts until the job runs again."""
-    name, hit = await _busy(farm, service, rng)
-    at_s = farm.signal_slot(name, signal.SIGKILL)
-    return await _run_again(farm, hit, at_s)
+    while True:
+        name, hit = await _busy(farm, service, rng)
+        with suppress(ProcessLookupError):  # it is being replaced just now
+            at_s = farm.signal_slot(name, signal.SIGKILL)
+            if (took_s := await _run_again(farm, hit, at_s)) is not None:
+                return took_s
 
 
 async def worker_rolled_out(service: str, farm: Farm, rng: random.Random) -> float | None:
-    """SIGTERM a busy worker, as a rollout does; counts until its jobs ended, here or in another attempt."""
+    """SIGTERM a busy worker, as a rollout does; counts until its jobs run elsewhere, None where they were finished."""
     name, hit = await _busy(farm, service, rng)
     at_s = farm.signal(name, signal.SIGTERM)
     return await _run_again(farm, hit, at_s)
@@ -202,6 +213,14 @@ async def nats_stopped(farm: Farm, _rng: random.Random) -> float:
     await asyncio.sleep(HUNG_S)
     at_s = farm.signal("nats-server", signal.SIGCONT)
     return await _until(farm, _FIRST_START, at_s) - at_s
+
+
+async def _quiet(farm: Farm) -> None:
+    """Waits until next to nothing is queued, so that a recovery does not tell how long a queue is."""
+    while True:
+        if await farm.database.fetchval(_QUEUED) <= QUIET_JOBS:
+            return
+        await asyncio.sleep(_POLL_S)
 
 
 async def _busy(farm: Farm, service: str, rng: random.Random) -> tuple[str, list[tuple[Any, int]]]:

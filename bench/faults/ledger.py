@@ -6,12 +6,11 @@ An effect is an artifact set, a state transition or a follow-up job; each must h
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 from uuid import UUID
-
-from nats.js.errors import NotFoundError
 
 from bench.faults.farm import Farm
 from cutline.blobs.store import S3BlobStore
@@ -19,7 +18,7 @@ from cutline.jobs.v1.ticket_pb2 import DesignRing
 from cutline.runtime.environment import EnvReader
 from cutline.runtime.settings import S3Settings
 
-_STATES: Final = "SELECT design_id, state FROM designs WHERE design_id = ANY($1)"
+_STATES: Final = "SELECT design_id, state FROM designs"
 _DOUBLED: Final = """
     SELECT 'attempts' AS what, job_id::text AS which FROM attempts WHERE outcome = 'SUCCEEDED'
     GROUP BY job_id HAVING count(*) > 1
@@ -47,9 +46,9 @@ _ATTEMPTS: Final = """
     SELECT coalesce(outcome, 'OPEN') AS outcome, count(*) AS number
     FROM attempts JOIN jobs USING (job_id) WHERE design_id = ANY($1) GROUP BY 1
 """
-_TENANTS: Final = "SELECT design_id, tenant FROM designs WHERE design_id = ANY($1)"
 _TERMINAL: Final = frozenset({"READY", "FAILED", "CANCELLED"})
 _READS_AT_ONCE: Final = 16
+_READ_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Accounts:
         attempts: Attempts by outcome.
         lost: Designs that are gone, not terminal, or READY without all files.
         doubled: Effects committed more than once.
-        untold: Terminal designs whose end is not in the stream of events.
+        untold: Designs whose end is not in the stream of events.
         missing: Object keys that a row names and the store does not hold.
         dead: Designs with an open dead letter.
     """
@@ -96,41 +95,50 @@ class Accounts:
         return "\n".join(f"{field.name:>10}  {_plain(getattr(self, field.name))}" for field in fields(self))
 
 
-async def balance(farm: Farm, designs: frozenset[UUID]) -> Accounts:
-    """Reads the books about some designs, when all of them should be at rest."""
-    ids = list(designs)
+async def balance(farm: Farm, accepted: frozenset[UUID]) -> Accounts:
+    """Reads the books when every design should be at rest.
+
+    Args:
+        farm: Whose books.
+        accepted: Designs that clients were answered with; there may be more, whose answer was lost on its way.
+    """
     database = farm.database
-    states = {row["design_id"]: row["state"] for row in await database.fetch(_STATES, ids)}
+    states = {row["design_id"]: row["state"] for row in await database.fetch(_STATES)}
+    ids = list(states.keys() | accepted)
     lost = [each for each in ids if states.get(each) not in _TERMINAL]
     lost += [row["design_id"] for row in await database.fetch(_BARE, ids)]
+    rings = await _terminal_rings(farm)
+    told = {design_id for design_id, _ in rings}
     by_state = {state: list(states.values()).count(state) for state in sorted(set(states.values()))}
     return Accounts(
         accepted=len(ids),
         states=by_state,
         attempts={row["outcome"]: row["number"] for row in await database.fetch(_ATTEMPTS, ids)},
         lost=tuple(lost),
-        doubled=tuple(f"{row['what']} of {row['which']}" for row in await database.fetch(_DOUBLED)),
-        untold=await _untold(farm, ids),
+        doubled=(
+            *(f"{row['what']} of {row['which']}" for row in await database.fetch(_DOUBLED)),
+            *(f"ring of {design_id}" for (design_id, _), number in rings.items() if number > 1),
+        ),
+        untold=tuple(each for each in ids if str(each) not in told),
         missing=await _missing(farm, ids),
         dead=frozenset(row["design_id"] for row in await database.fetch(_DEAD, ids)),
     )
 
 
-async def _untold(farm: Farm, ids: list[UUID]) -> tuple[UUID, ...]:
-    """Designs whose last ring in the stream of events is not a terminal one."""
-    untold = []
-    tenants = {row["design_id"]: row["tenant"] for row in await farm.database.fetch(_TENANTS, ids)}
+async def _terminal_rings(farm: Farm) -> Counter[tuple[str, int]]:
+    """How often the stream of events holds each terminal ring, by design and revision."""
+    rings: Counter[tuple[str, int]] = Counter()
     async with farm.jetstream() as jetstream:
-        for design_id, tenant in tenants.items():
-            subject = farm.topology.design_subject(tenant, design_id)
-            try:
-                message = await jetstream.get_last_msg(farm.topology.events_stream, subject)
-            except NotFoundError:
-                untold.append(design_id)
-                continue
-            if DesignRing.FromString(message.data or b"").state not in _TERMINAL:
-                untold.append(design_id)
-    return tuple(untold)
+        stream = farm.topology.events_stream
+        left = (await jetstream.stream_info(stream)).state.messages
+        reader = await jetstream.subscribe(farm.topology.all_designs_subject, stream=stream, ordered_consumer=True)
+        for _ in range(left):
+            message = await reader.next_msg(timeout=_READ_S)
+            ring = DesignRing.FromString(message.data)
+            if ring.state in _TERMINAL:
+                rings[message.subject.rpartition(".")[2], ring.revision] += 1
+        await reader.unsubscribe()
+    return rings
 
 
 async def _missing(farm: Farm, ids: list[UUID]) -> tuple[str, ...]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from bench.faults.farm import Farm
 from bench.faults.orders import Order
+from cutline.client import DeadlineExceededError, UnavailableError
 from cutline.v1 import job_pb2
+
+_UNFINISHED: Final = "SELECT count(*) FROM designs WHERE state IN ('QUEUED', 'PROCESSING')"
 
 
 @dataclass
@@ -24,14 +28,18 @@ class Load:
     designs: dict[UUID, Order] = field(default_factory=dict)
 
     async def submit(self, order: Order, *, max_attempts: int = 0) -> UUID:
-        """Submits one order as a client does, which comes back by itself while a service is away."""
+        """Submits one order, however long it takes until a service is there."""
         job = job_pb2.JobOptions(max_attempts=max_attempts) if max_attempts else None
-        design = await self.farm.client.designs.submit(
-            order.encode(), filename=f"order-{order.number}.png", media_type="image/png", width_mm=60, job=job
-        )
-        design_id = UUID(design.id)
-        self.designs[design_id] = order
-        return design_id
+        while True:
+            try:
+                design = await self.farm.client.designs.submit(
+                    order.encode(), filename=f"order-{order.number}.png", media_type="image/png", width_mm=60, job=job
+                )
+            except (UnavailableError, DeadlineExceededError):
+                continue
+            design_id = UUID(design.id)
+            self.designs[design_id] = order
+            return design_id
 
     async def steadily(self, orders: Iterable[Order], *, per_s: float) -> None:
         """Submits each order at its time, whatever became of the one before."""
@@ -42,22 +50,24 @@ class Load:
                 await asyncio.sleep(start_s + number / per_s - loop.time())
                 submits.create_task(self.submit(order))
 
-    async def all_ended(self, *, within_s: float) -> None:
-        """Waits until every design is terminal.
+    async def ended(self, designs: Collection[UUID], *, within_s: float) -> None:
+        """Waits until these designs are terminal.
 
         Raises:
             TimeoutError: Some are not.
         """
-        ids = list(self.designs)
+        async with asyncio.timeout(within_s), asyncio.TaskGroup() as waits:
+            for design_id in designs:
+                waits.create_task(self.farm.client.designs.wait(str(design_id)))
+
+    async def all_ended(self, *, within_s: float) -> None:
+        """Waits until every design is terminal, those included whose client never heard that they were accepted.
+
+        Raises:
+            TimeoutError: Some are not.
+        """
         async with asyncio.timeout(within_s):
             while True:
-                if not await self._unfinished(ids):
+                if not await self.farm.database.fetchval(_UNFINISHED):
                     return
                 await asyncio.sleep(0.1)
-
-    async def _unfinished(self, ids: list[UUID]) -> bool:
-        return bool(
-            await self.farm.database.fetchval(
-                "SELECT count(*) FROM designs WHERE design_id = ANY($1) AND state IN ('QUEUED', 'PROCESSING')", ids
-            )
-        )
