@@ -59,8 +59,8 @@ def test_two_processes_make_the_same_bytes(digests: list[dict[str, str]]) -> Non
 
 
 def test_the_digests_tell_stickers_apart(digests: list[dict[str, str]]) -> None:
-    """Only the print PDF depends on the press; nothing else is shared between the two stickers."""
+    """Print PDF and report depend on the press, the other files on the sticker only; the two stickers share none."""
     (first, _) = digests
     unique = set(first.values())
 
-    assert len(unique) == 2 * (6 + 1)
+    assert len(unique) == 2 * (6 + 2)
