@@ -98,7 +98,9 @@ class Sweeper:
         for stage, lane in queues:
             name = self._topology.consumer_name(stage, lane)
             info = await self._broker.jetstream.consumer_info(self._topology.jobs_stream, name)
-            floors[stage, lane] = 0 if info.ack_floor is None else info.ack_floor.stream_seq
+            # With nothing under way the consumer is done with all it ever delivered; its floor may lag behind that.
+            done = info.ack_floor if info.num_ack_pending else info.delivered
+            floors[stage, lane] = 0 if done is None else done.stream_seq
         return floors
 
     async def _places(self, silent: Sequence[SilentJob], floors: Floors) -> list[int | None]:
