@@ -22,6 +22,7 @@ LONGER_SIDE_PX: Final = 1200
 MARGIN_MM: Final = 2.0
 _TABLE: Final = (226, 228, 232)
 _PAPER: Final = (255, 255, 255)
+_LINER: Final = (246, 242, 230)
 _LINES: Final = {CutRole.THROUGH: (255, 0, 255), CutRole.KISS: (0, 160, 255), CutRole.INNER: (255, 0, 255)}
 _LINE_PX: Final = 3
 _SUBPIXEL_BITS: Final = 4
@@ -61,6 +62,9 @@ class _Proof:
 def preview_png(cutout: Cutout, cut_line: CutLine, ink: Ink, spec: ResolvedSpec) -> bytes:
     """An sRGB proof of at most 1,200 px: the sheet, what is printed on it out to the bleed, and the cut in magenta."""
     proof = _blank(cut_line, spec)
+    if cut_line.kiss:
+        liner = [proof.subpixels(path.flattened()) for path in cut_line.through]
+        cv2.fillPoly(proof.canvas, liner, _LINER, cv2.LINE_AA, _SUBPIXEL_BITS)
     face = ink.bleed if ink.border_rgb else cut_line.face
     cv2.fillPoly(proof.canvas, proof.rings(face), ink.border_rgb or _PAPER, cv2.LINE_AA, _SUBPIXEL_BITS)
     if ink.edges is not None:
