@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 RUN_STAMP = $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down install install-dev test lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality clean
+.PHONY: help run up down install install-dev test lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages clean
 
 ##@ Use
 run: $(RUN_STAMP) ## Make stickers of the sample artworks, through every service, into out/
@@ -72,6 +72,9 @@ bench-e2e: $(RUN_STAMP) ## From submit to ready, beside the same work without an
 
 bench-quality: $(RUN_STAMP) ## Cutouts and cut lines against art of exact alpha; ARGS="--quick" takes four artworks
 	@$(BIN)/python -m bench.quality $(ARGS)
+
+bench-stages: $(VENV)/dev.stamp ## Every step of a sticker beside decoding and encoding alone; ARGS="--quick" takes 4 MP
+	@$(BIN)/python -m bench.stages $(ARGS)
 
 ##@ Other
 clean: ## Remove what was made: .venv, data, results, caches
