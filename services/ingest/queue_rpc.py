@@ -5,7 +5,8 @@ What changes something is logged with who asked, for what, and how many it was.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from cutline.contract.queue_requests import (
 )
 from cutline.contract.queues import dead_letter_to_wire, job_to_wire, stats_to_wire
 from cutline.contract.tokens import decode_queue_page_token, encode_queue_page_token
-from cutline.domain.errors import NotFoundError, Reason
+from cutline.domain.errors import NotFoundError, Reason, UnavailableError
 from cutline.domain.ids import parse_id
 from cutline.messaging.consumers import Consumers
 from cutline.rpc.call import current_call, current_principal
@@ -114,8 +115,7 @@ class QueueServicer(QueueServiceServicer):
         """Runs dead jobs again."""
         wanted = read_bulk_filter(request)
         call = read_queue_call(current_principal(), "RedriveDeadLetters", request)
-        state = await self._duties.redrive.run(call, wanted)
-        _audit_call(call, state)
+        state = await _audited(call, self._duties.redrive.run(call, wanted))
         return pb.RedriveDeadLettersResponse(redriven_count=state.done, skipped_count=state.skipped)
 
     async def DiscardDeadLetters(  # noqa: N802  (as above)
@@ -124,8 +124,7 @@ class QueueServicer(QueueServiceServicer):
         """Drops dead letters for good."""
         wanted = read_bulk_filter(request)
         call = read_queue_call(current_principal(), "DiscardDeadLetters", request)
-        state = await self._duties.discard.run(call, wanted)
-        _audit_call(call, state)
+        state = await _audited(call, self._duties.discard.run(call, wanted))
         return pb.DiscardDeadLettersResponse(discarded_count=state.done)
 
     async def PauseQueue(self, request: pb.PauseQueueRequest, _context: Any) -> pb.PauseQueueResponse:  # noqa: N802  (as above)
@@ -148,13 +147,16 @@ def _stats(reading: QueueReading) -> pb.Stats:
     return stats_to_wire(reading.stored, reading.consumers)
 
 
-def _audit_call(call: QueueCall, state: ActionState) -> None:
-    _audit(
-        action_request_id=str(call.request_id),
-        conditions=dict(call.conditions) or "all",
-        done=state.done,
-        skipped=state.skipped,
-    )
+async def _audited(call: QueueCall, work: Awaitable[ActionState]) -> ActionState:
+    facts = {"action_request_id": str(call.request_id), "conditions": dict(call.conditions) or "all"}
+    try:
+        state = await work
+    except (asyncio.CancelledError, UnavailableError):
+        # Batches that were committed before stay; the action's row tells how many.
+        _audit(**facts, cut_off=True)
+        raise
+    _audit(**facts, done=state.done, skipped=state.skipped)
+    return state
 
 
 def _audit(**facts: object) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from cutline.messaging.consumers import ConsumerCounts, Consumers
@@ -22,7 +21,6 @@ FRESH_S: Final = 0.75
 class QueueReading:
     """Every stage and lane, as the database and the broker told at about one time."""
 
-    time: datetime
     stored: StoredReading
     consumers: list[ConsumerCounts]
 
@@ -75,10 +73,8 @@ class QueueStats:
 
     async def _read(self) -> QueueReading:
         began_s = time.monotonic()
-        async with asyncio.TaskGroup() as group:
-            stored = group.create_task(self._counter.read())
-            consumers = group.create_task(self._consumers.read())
-        reading = QueueReading(stored.result().time, stored.result(), consumers.result())
+        stored, consumers = await asyncio.gather(self._counter.read(), self._consumers.read())
+        reading = QueueReading(stored, consumers)
         self._last, self._last_s = reading, began_s
         return reading
 

@@ -120,7 +120,7 @@ def by_reason(counts: Mapping[str, int]) -> str:
 
 def span(seconds: float) -> str:
     """A span of time in at most two units, such as 3m12s."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f}s"
     whole = round(seconds)
     for size, unit, smaller, name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (60, "m", 1, "s")):

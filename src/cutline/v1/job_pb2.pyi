@@ -106,7 +106,7 @@ class Job(_message.Message):
         STATE_SUCCEEDED: Job._State.ValueType  # 4
         """Done. Terminal."""
         STATE_DEAD: Job._State.ValueType  # 5
-        """Given up; a dead letter says why. A redrive takes it back to QUEUED."""
+        """Given up; a dead letter says why. A redrive takes it back to QUEUED or WAITING."""
         STATE_CANCELLED: Job._State.ValueType  # 6
         """Stopped by the caller or superseded. Terminal."""
 
@@ -124,7 +124,7 @@ class Job(_message.Message):
     STATE_SUCCEEDED: Job.State.ValueType  # 4
     """Done. Terminal."""
     STATE_DEAD: Job.State.ValueType  # 5
-    """Given up; a dead letter says why. A redrive takes it back to QUEUED."""
+    """Given up; a dead letter says why. A redrive takes it back to QUEUED or WAITING."""
     STATE_CANCELLED: Job.State.ValueType  # 6
     """Stopped by the caller or superseded. Terminal."""
 

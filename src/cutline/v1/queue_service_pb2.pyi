@@ -122,7 +122,7 @@ class QueueStats(_message.Message):
     redelivered_count: _builtins.int
     """Of those in flight, the ones handed out more than once."""
     dead_count: _builtins.int
-    """Dead letters."""
+    """Dead letters, without those whose message named no job."""
     finished_per_s: _builtins.float
     """Jobs finished per second over the last minute."""
     @_builtins.property
@@ -420,7 +420,7 @@ class RedriveDeadLettersResponse(_message.Message):
     REDRIVEN_COUNT_FIELD_NUMBER: _builtins.int
     SKIPPED_COUNT_FIELD_NUMBER: _builtins.int
     redriven_count: _builtins.int
-    """Jobs handed to the broker again."""
+    """Jobs taken up again: handed to the broker, or waiting for their tenant's turn."""
     skipped_count: _builtins.int
     """Dead letters left alone because a newer run has overtaken them."""
     def __init__(
@@ -506,7 +506,7 @@ class PauseQueueRequest(_message.Message):
     """Lane to pause; not set means all lanes of the stage."""
     @_builtins.property
     def pause_until_time(self) -> _timestamp_pb2.Timestamp:
-        """Required. When the pause ends by itself."""
+        """Required. When the pause ends by itself, at most 30 days ahead."""
 
     def __init__(
         self,

@@ -123,7 +123,7 @@ class QueueServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RedriveDeadLetters(self, request, context):
-        """Runs dead jobs again: one, or all that match.
+        """Runs dead jobs again: one, or all that match and were given up before the call.
         FAILED_PRECONDITION with ALREADY_RUNNING or SUPERSEDED for one that a newer run has overtaken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

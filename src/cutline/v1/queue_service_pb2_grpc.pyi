@@ -45,7 +45,7 @@ class QueueServiceStub:
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.ListDeadLettersRequest, _queue_service_pb2.ListDeadLettersResponse]
     """Returns a page of dead letters, newest first."""
     RedriveDeadLetters: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.RedriveDeadLettersRequest, _queue_service_pb2.RedriveDeadLettersResponse]
-    """Runs dead jobs again: one, or all that match.
+    """Runs dead jobs again: one, or all that match and were given up before the call.
     FAILED_PRECONDITION with ALREADY_RUNNING or SUPERSEDED for one that a newer run has overtaken.
     """
     DiscardDeadLetters: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.DiscardDeadLettersRequest, _queue_service_pb2.DiscardDeadLettersResponse]
@@ -71,7 +71,7 @@ class QueueServiceAsyncStub(QueueServiceStub):
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.ListDeadLettersRequest, _queue_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Returns a page of dead letters, newest first."""
     RedriveDeadLetters: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.RedriveDeadLettersRequest, _queue_service_pb2.RedriveDeadLettersResponse]  # type: ignore[assignment]
-    """Runs dead jobs again: one, or all that match.
+    """Runs dead jobs again: one, or all that match and were given up before the call.
     FAILED_PRECONDITION with ALREADY_RUNNING or SUPERSEDED for one that a newer run has overtaken.
     """
     DiscardDeadLetters: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.DiscardDeadLettersRequest, _queue_service_pb2.DiscardDeadLettersResponse]  # type: ignore[assignment]
@@ -130,7 +130,7 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queue_service_pb2.RedriveDeadLettersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queue_service_pb2.RedriveDeadLettersResponse, _abc.Awaitable[_queue_service_pb2.RedriveDeadLettersResponse]]:
-        """Runs dead jobs again: one, or all that match.
+        """Runs dead jobs again: one, or all that match and were given up before the call.
         FAILED_PRECONDITION with ALREADY_RUNNING or SUPERSEDED for one that a newer run has overtaken.
         """
 

@@ -16,13 +16,15 @@ from cutline.domain.states import Lane, Stage
 from cutline.store.ids import new_id
 from cutline.store.queue_actions import QueueCall
 from cutline.store.queue_reads import DeadLetterFilter
+from cutline.store.queue_redrive import TakenUp, take_up
 from cutline.v1 import queue_service_pb2 as pb
+from services.ingest import queue_redrive
 from services.ingest.dispatch import Dispatch
 from services.ingest.queue_discard import Discard
 from services.ingest.queue_redrive import Redrive
 from services.ingest.settings import BacklogLimits
 from tests.integration.ingest.parts import Bench
-from tests.integration.ingest.queue_site import Site, until
+from tests.integration.ingest.queue_site import Made, Site, until
 from tests.integration.ingest.service import reason_of
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -168,6 +170,28 @@ async def test_of_equal_dead_work_one_runs(site: Site) -> None:
     answer = await site.redrive(all=True)
 
     assert (answer.redriven_count, answer.skipped_count) == (1, 1)
+
+
+async def test_equal_work_that_begins_during_a_redrive_is_seen(
+    site: Site, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A submit of the same work between look and change makes the redrive look again and leave the job alone."""
+    made = await site.dead(work="same")
+    began: list[Made] = []
+
+    async def take_up_late(connection: Any, candidates: Any, waits: Any) -> list[TakenUp]:
+        if not began:
+            began.append(await site.queued(work="same"))
+        return await take_up(connection, candidates, waits)
+
+    monkeypatch.setattr(queue_redrive, "take_up", take_up_late)
+    dispatch = Dispatch(site.database, bench.publisher, site.topology)
+    redrive = Redrive(database=site.database, stream=site.stream, dispatch=dispatch, backlog=bench.backlog)
+
+    state = await redrive.run(_call(site.tenant), DeadLetterFilter())
+
+    assert (state.done, state.skipped, len(began)) == (0, 1, 1)
+    assert (await site.job(made))["state"] == "DEAD"
 
 
 async def test_a_repeated_redrive_is_told_the_first_answer(site: Site) -> None:

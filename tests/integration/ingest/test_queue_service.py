@@ -28,6 +28,7 @@ from cutline.store.queue_reads import DeadLetterFilter
 from cutline.v1 import job_pb2, queue_service_pb2
 from cutline.v1.queue_service_pb2_grpc import QueueServiceStub
 from services.ingest.queue_dead_letters import DeadLetters
+from services.ingest.queue_stats import QueueStats
 from tests.integration.ingest.parts import NOBODY_LISTENS
 from tests.integration.ingest.queue_site import Site, named_fields
 from tests.integration.ingest.service import reason_of, running_ingest, store_key
@@ -268,6 +269,7 @@ async def test_without_the_broker_its_numbers_are_not_made_up(site: Site) -> Non
         letters = DeadLetters(site.database, DeadStream(lonely, site.topology))
         calls: list[Awaitable[Any]] = [
             consumers.read(),
+            QueueStats(site.database, consumers, drain=asyncio.Event()).read(),
             consumers.pause(Stage.IMAGING, Lane, datetime.now(UTC) + timedelta(hours=1)),
             consumers.resume(Stage.IMAGING, Lane),
             letters.page(DeadLetterFilter(), before=None, size=10),
