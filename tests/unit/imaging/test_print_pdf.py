@@ -12,12 +12,16 @@ import pikepdf
 import pytest
 import shapely
 from PIL import Image
-from shapely import MultiPoint, Polygon
+from shapely import MultiPoint, Polygon, box
 
 from cutline.domain.outputs import OutputFormat
 from cutline.domain.sticker_spec import CutType, StickerSpec, resolve
+from cutline.imaging.cut_line.build import build_cut_line
+from cutline.imaging.exports.ink import lay_ink
+from cutline.imaging.outline import trace_outline
 from cutline.imaging.pipeline import make_sticker
-from tests.support.drawn_art import artwork_of, cutout_of, disc, drawn, off_centre_l, ring, star
+from cutline.imaging.shapes import polygons_of
+from tests.support.drawn_art import artwork_of, cutout_of, disc, drawn, holed_disc, off_centre_l, ring, star
 from tests.support.print_files import PdfCut, PrintPdf
 
 SHAPES = {"disc": disc, "l": off_centre_l, "star": star}
@@ -148,6 +152,22 @@ def test_full_bleed_carries_the_arts_edge_colour_outwards() -> None:
     colors = np.frombuffer(image.read_bytes(), np.uint8).reshape(-1, 3)
     assert (colors == (240, 120, 40)).all()
     assert np.ptp(_filled(pdf, "LBleed", "W*")[:, 0]) == pytest.approx(54, abs=0.05)
+
+
+def test_bleed_that_grows_together_leaves_the_inside_of_a_bay_unprinted() -> None:
+    """In a C whose mouth is narrower than two bleeds, print still ends 2 mm from the cut, also inside."""
+    ring_with_a_mouth = holed_disc(200).difference(box(400, 377, 800, 423))
+    rgba = drawn(polygons_of(ring_with_a_mouth))
+    spec = resolve(StickerSpec(border_mm=0.0, width_mm=40.0, smoothing=0.0))
+    cut_line = build_cut_line(trace_outline(rgba, alpha_threshold=0.5, longer_side_mm=40.0), spec)
+
+    bleed = lay_ink(cutout_of(rgba), cut_line, spec).bleed
+
+    (area,) = bleed.geoms
+    assert len(area.interiors) == 1
+    edge = shapely.get_coordinates(shapely.segmentize(area.boundary, 0.2))
+    distances = shapely.distance(shapely.points(edge), cut_line.face.boundary)
+    assert np.abs(distances - 2).max() <= 0.02
 
 
 def test_white_ink_backs_the_face_and_stays_inside_it() -> None:

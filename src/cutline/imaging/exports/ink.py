@@ -73,9 +73,15 @@ def _bleed_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
     """Everything within bleed_mm of the finished sticker, also into its inner cuts."""
     grown = offset(cut_line.outer_face, spec.bleed_mm)
     holes = [Polygon(ring) for part in cut_line.face.geoms for ring in part.interiors]
-    shrunk = [offset(hole, -spec.bleed_mm) for hole in holes]
-    area = grown.difference(shapely.union_all(shrunk)) if shrunk else grown
+    beyond = [offset(hole, -spec.bleed_mm) for hole in holes] + _deep_in_bays(cut_line.outer_face, grown, spec.bleed_mm)
+    area = grown.difference(shapely.union_all(beyond)) if beyond else grown
     return polygons_of(area.simplify(_SIMPLIFY_MM))
+
+
+def _deep_in_bays(face: MultiPolygon, grown: MultiPolygon, bleed_mm: float) -> list[Polygon]:
+    """Places out of the bleed's reach that `grown` holds all the same: it has no holes, and narrow mouths grow shut."""
+    around = shapely.box(*face.bounds).buffer(3 * bleed_mm).difference(face)
+    return [part for part in offset(around, -bleed_mm).geoms if grown.contains(part.representative_point())]
 
 
 def _border_rgb(spec: ResolvedSpec) -> tuple[int, int, int] | None:
