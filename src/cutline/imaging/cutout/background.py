@@ -1,4 +1,4 @@
-"""The colour of the background, told from the canvas border: one colour, or a smooth gradient.
+"""The colour of the background, told from the canvas border: one colour, a smooth gradient, or a checker.
 
 Colours are sRGB levels 0 to 255. Positions of the gradient's polynomial run from -1 to 1 over the canvas.
 """
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cutline.imaging.cutout.checker import find_checker
 from cutline.imaging.cutout.gradient import explained_share, find_drawn_gradient, ring_colours
 from cutline.imaging.cutout.masks import outer_region, shrunk, type_mask
 from cutline.imaging.model import type_rgba
@@ -43,11 +44,13 @@ class Background:
     """A model of the background's colour.
 
     Attributes:
-        colour: The one colour, or the mean of the gradient; shape (3,).
-        field: The gradient at search size, shape (h, w, 3), to be stretched over the canvas; None for one colour.
+        colour: The one colour, or the mean of the field; shape (3,).
+        field: The gradient at search size, shape (h, w, 3), to be stretched over the canvas; None for one colour
+            and for a pattern.
         region: Where the gradient was followed without crossing an edge, 255 at search size; None for one colour.
         noise: Levels that the border strays from the model, at its 98th percentile.
         border_share: Share of the border that the model explains, 0 to 1.
+        pattern: A checker on the whole canvas, shape (height, width, 3); None where there is none.
     """
 
     colour: type_levels
@@ -55,11 +58,17 @@ class Background:
     region: type_mask | None
     noise: float
     border_share: float
+    pattern: NDArray[np.uint8] | None = None
+
+    @property
+    def varies(self) -> bool:
+        """Whether it is more than one colour."""
+        return self.field is not None or self.pattern is not None
 
     def over(self, width_px: int, height_px: int) -> NDArray[np.uint8] | None:
-        """The gradient as an image of that size; None for one colour."""
+        """The gradient or pattern as an image of that size; None for one colour."""
         if self.field is None:
-            return None
+            return self.pattern
         levels = np.clip(self.field, 0, 255)
         full = cv2.resize(levels, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
         return np.asarray(np.rint(full), dtype=np.uint8)
@@ -70,6 +79,10 @@ def find_background(rgba: type_rgba) -> Background | None:
     flat = _flat_background(_border_samples(rgba))
     if flat is not None and flat.border_share > _CERTAIN_SHARE and flat.noise <= _QUIET_NOISE:
         return flat
+    checker = find_checker(rgba)
+    if checker is not None:
+        mean = checker.colours.mean(axis=0).astype(np.float32)
+        return Background(mean, None, None, checker.noise, checker.border_share, checker.picture)
     small = _at_search_size(rgba)
     if min(small.shape[:2]) < _LEAST_SEARCH_SIDE_PX:
         return flat

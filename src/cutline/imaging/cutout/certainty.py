@@ -47,7 +47,7 @@ def certainty_on_field(
     strong_share = float((edge_difference >= _STRONG_DIFFERENCE).mean())
     faint_share = float((edge_difference <= _FAINT_DIFFERENCE).mean())
     border = (background.border_share - 0.4) / 0.6
-    smooth = 1.0 if background.field is None else _OF_GRADIENT
+    smooth = _OF_GRADIENT if background.varies else 1.0
     by_edge = (0.35 + 0.65 * strong_share) * max(0.0, 1 - _FAINT_WEIGHT * faint_share)
     apart = _of_pieces(inside) if _is_plain(background) else 1.0
     return float(np.clip(_MOST * border * smooth * by_edge * (1 - 0.5 * leak_share) * apart, 0, 1))
@@ -57,7 +57,7 @@ def _is_plain(background: Background) -> bool:
     """Whether the background is the white or the black that art itself is so often made of."""
     low, high = _PLAIN_LEVELS
     colour = background.colour
-    return background.field is None and bool(colour.min() >= high or colour.max() <= low)
+    return not background.varies and bool(colour.min() >= high or colour.max() <= low)
 
 
 def _of_pieces(inside: type_mask) -> float:

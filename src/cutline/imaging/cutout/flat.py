@@ -85,7 +85,7 @@ def cut_out_flat(rgba: type_rgba, background: Background, *, remove_enclosed_bac
     flood = _flood(distance, background)
     enclosed, boxes = _enclosed(distance, flood)
     outside = either(flood.outside, enclosed) if remove_enclosed_background else flood.outside
-    faint = 2 * flood.tolerance if flood.noise > 0 else 0.0 if background.field is None else _FAINT_ON_FIELD
+    faint = 2 * flood.tolerance if flood.noise > 0 else _FAINT_ON_FIELD if background.varies else 0.0
     inside = _without_specks(inverse(outside), distance, faint)
     if cv2.countNonZero(inside) < _LEAST_SUBJECT_PX:
         raise ArtworkError(

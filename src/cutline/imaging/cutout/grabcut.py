@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutline.domain.outputs import CutoutMethod
-from cutline.imaging.cutout.masks import both, either, inverse, parts_of, type_mask
+from cutline.imaging.cutout.enclosed import settle_enclosed
+from cutline.imaging.cutout.masks import both, either, inverse, outer_region, parts_of, type_mask, without
 from cutline.imaging.cutout.matte import refine
 from cutline.imaging.model import Cutout, type_rgba
 
@@ -23,9 +25,11 @@ _MOST_SUBJECT_SHARE: Final = 0.92
 _LEAST_PART_SHARE: Final = 0.04
 _MOST_PINHOLE_SHARE: Final = 0.002
 # A cut whose two sides differ by less (CIE76) followed no edge.
-_LEAST_CONTRAST: Final = 6.0
-_CLEAR_CONTRAST: Final = 25.0
+_LEAST_DIFFERENCE: Final = 6.0
 _MOST_OVERLAP: Final = 0.5
+# A search must have this much less colour in common with the background to be believed instead of the better one.
+_OVERLAP_GAIN: Final = 0.3
+_GRAIN_WEIGHT: Final = 6.0
 _MOST_CONFIDENCE: Final = 0.75
 _EVERYTHING_CONFIDENCE: Final = 0.2
 
@@ -37,15 +41,17 @@ class _Found:
     Attributes:
         mask: 255 where art is.
         overlap: Share of colour that art and background have in common, 0 to 1.
-        agreement: Intersection over union of what the two starts found.
+        agreement: Mean intersection over union with what two other searches found.
+        grain_share: Scattered bits that were dropped as no part of the art, as a share of it.
     """
 
     mask: type_mask
     overlap: float
     agreement: float
+    grain_share: float
 
 
-def cut_out_by_grabcut(rgba: type_rgba) -> Cutout:
+def cut_out_by_grabcut(rgba: type_rgba, *, remove_enclosed_background: bool) -> Cutout:
     """Cuts art off a busy background, or says that everything is art where it cannot tell them apart."""
     height, width = rgba.shape[:2]
     scale = min(1.0, _SEARCH_SIDE_PX / max(height, width))
@@ -56,18 +62,16 @@ def cut_out_by_grabcut(rgba: type_rgba) -> Cutout:
     found = _search(np.asarray(small, dtype=np.uint8))
     if found.overlap > _MOST_OVERLAP:
         return everything(rgba, CutoutMethod.GRABCUT)
-    edge = refine(rgba, found.mask)
-    contrast = float(np.median(edge.difference)) if len(edge.difference) else 0.0
-    if contrast < _LEAST_CONTRAST:
+    mask, boxes = settle_enclosed(found.mask, width_px=width, height_px=height, remove=remove_enclosed_background)
+    edge = refine(rgba, mask)
+    if len(edge.difference) == 0 or float(np.median(edge.difference)) < _LEAST_DIFFERENCE:
         return everything(rgba, CutoutMethod.GRABCUT)
     return Cutout(
         rgba=edge.rgba,
         method=CutoutMethod.GRABCUT,
-        confidence=_MOST_CONFIDENCE
-        * (0.3 + 0.7 * found.agreement)
-        * (1 - found.overlap)
-        * min(1.0, contrast / _CLEAR_CONTRAST),
+        confidence=_MOST_CONFIDENCE * found.agreement * math.exp(-_GRAIN_WEIGHT * found.grain_share),
         subject_is_everything=False,
+        enclosed_background_px=boxes,
     )
 
 
@@ -77,18 +81,44 @@ def everything(rgba: type_rgba, method: CutoutMethod) -> Cutout:
 
 
 def _search(small: NDArray[np.uint8]) -> _Found:
-    """Art at search size from the better of two starts.
+    """Art at search size, and how far searches that began otherwise agree with it.
 
-    One start takes for art what looks unlike the border; it wins where the background is of few colours. The other
-    takes everything within the border; it wins where art and background share some.
+    The search that starts with all within the border as art is right more often, even where art and background share
+    colours. Another starts with what looks unlike the border, at half the size; it wins where the first swallowed
+    background. A third repeats the first in another colour space at half the size: where it finds something else,
+    chance decided.
     """
-    lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), dtype=np.uint8)
-    found = [_grabcut(small, labels) for labels in (_unlike_border(lab), _within_border(lab))]
-    overlaps = [_colour_overlap(lab, mask) for mask in found]
-    covered_px = cv2.countNonZero(either(*found))
-    agreement = cv2.countNonZero(both(*found)) / covered_px if covered_px else 0.0
-    best = int(np.argmin(overlaps))
-    return _Found(found[best], overlaps[best], agreement)
+    height, width = small.shape[:2]
+    half = np.asarray(cv2.resize(small, (width // 2, height // 2), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    lab, half_lab = (np.asarray(cv2.cvtColor(one, cv2.COLOR_RGB2LAB), dtype=np.uint8) for one in (small, half))
+    raw = _grabcut(small, _within_border(lab))
+    mask = _large_parts(raw)
+    overlap = _colour_overlap(lab, mask)
+    unlike = _large_parts(_grabcut(half, _unlike_border(half_lab)))
+    other = _filled(unlike)
+    if _colour_overlap(half_lab, unlike) + _OVERLAP_GAIN < overlap:
+        other = _filled(mask)
+        raw = _grabcut(small, _unlike_border(lab))
+        mask = _large_parts(raw)
+        overlap = _colour_overlap(lab, mask)
+    again = _filled(_large_parts(_grabcut(half_lab, _within_border(half_lab))))
+    filled = _filled(mask)
+    agreement = (_agreement(filled, other) + _agreement(filled, again)) / 2
+    grain_share = cv2.countNonZero(without(raw, filled)) / max(1, cv2.countNonZero(filled))
+    return _Found(mask, overlap, agreement, grain_share)
+
+
+def _filled(mask: type_mask) -> type_mask:
+    """With all that it encloses."""
+    return inverse(outer_region(inverse(mask)))
+
+
+def _agreement(mask: type_mask, other: type_mask) -> float:
+    """Intersection over union; the other mask may be smaller."""
+    height, width = mask.shape
+    other = np.asarray(cv2.resize(other, (width, height), interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+    covered_px = cv2.countNonZero(either(mask, other))
+    return cv2.countNonZero(both(mask, other)) / covered_px if covered_px else 0.0
 
 
 def _grabcut(small: NDArray[np.uint8], labels: NDArray[np.uint8]) -> type_mask:
@@ -98,7 +128,7 @@ def _grabcut(small: NDArray[np.uint8], labels: NDArray[np.uint8]) -> type_mask:
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65), np.float64), np.zeros((1, 65), np.float64)
     cv2.grabCut(small, labels, None, models[0], models[1], _ITERATIONS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]  # None: no rectangle, the mask starts it
-    return _large_parts(np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * np.uint8(255))
+    return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * np.uint8(255)
 
 
 def _colour_overlap(lab: NDArray[np.uint8], mask: type_mask) -> float:

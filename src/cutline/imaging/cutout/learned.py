@@ -9,6 +9,7 @@ import numpy as np
 
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import CutoutMethod
+from cutline.imaging.cutout.enclosed import settle_enclosed
 from cutline.imaging.cutout.grabcut import everything
 from cutline.imaging.cutout.matte import refine
 from cutline.imaging.cutout.remover import BackgroundRemover
@@ -22,7 +23,7 @@ _MOST_SUBJECT_SHARE: Final = 0.99
 _LEAST_RANGE: Final = 64
 
 
-def cut_out_by_model(rgba: type_rgba, model: BackgroundRemover) -> Cutout:
+def cut_out_by_model(rgba: type_rgba, model: BackgroundRemover, *, remove_enclosed_background: bool) -> Cutout:
     """Cuts out what the model takes for the subject.
 
     Raises:
@@ -43,11 +44,13 @@ def cut_out_by_model(rgba: type_rgba, model: BackgroundRemover) -> Cutout:
         return everything(rgba, CutoutMethod.MODEL)
     # A decided mask is nearly black and white; the grey in it is what the model was unsure of.
     unsure = float(((small > 40) & (small < 215)).mean()) / min(share, 1 - share)
+    settled, boxes = settle_enclosed(small, width_px=width, height_px=height, remove=remove_enclosed_background)
     return Cutout(
-        rgba=refine(rgba, small).rgba,
+        rgba=refine(rgba, settled).rgba,
         method=CutoutMethod.MODEL,
         confidence=float(np.clip(0.9 - 0.8 * unsure, 0.2, 0.9)),
         subject_is_everything=False,
+        enclosed_background_px=boxes,
     )
 
 

@@ -48,14 +48,18 @@ def cut_out(
         return keep_alpha(artwork.rgba, alpha_threshold)
     opaque = _on_white(artwork)
     if method is CutoutMethod.MODEL:
-        cutout = _by_model_or_refuse(opaque, model)
+        cutout = _by_model_or_refuse(opaque, model, remove_enclosed_background=remove_enclosed_background)
     elif method is CutoutMethod.GRABCUT:
-        cutout = cut_out_by_grabcut(opaque)
+        cutout = cut_out_by_grabcut(opaque, remove_enclosed_background=remove_enclosed_background)
     else:
         flat = _by_border(opaque, remove_enclosed_background=remove_enclosed_background)
         if flat is None and method is CutoutMethod.FLAT:
             flat = everything(opaque, CutoutMethod.FLAT)
-        cutout = flat or _by_model_if_it_works(opaque, model) or cut_out_by_grabcut(opaque)
+        cutout = (
+            flat
+            or _by_model_if_it_works(opaque, model, remove_enclosed_background=remove_enclosed_background)
+            or cut_out_by_grabcut(opaque, remove_enclosed_background=remove_enclosed_background)
+        )
     return _within_alpha(cutout, artwork, alpha_threshold)
 
 
@@ -66,24 +70,28 @@ def _by_border(rgba: type_rgba, *, remove_enclosed_background: bool) -> Cutout |
     return cut_out_flat(rgba, background, remove_enclosed_background=remove_enclosed_background)
 
 
-def _by_model_or_refuse(rgba: type_rgba, model: BackgroundRemover | None) -> Cutout:
+def _by_model_or_refuse(
+    rgba: type_rgba, model: BackgroundRemover | None, *, remove_enclosed_background: bool
+) -> Cutout:
     if model is None:
         raise ArtworkError(
             Reason.MODEL_UNAVAILABLE,
             "Cutout method MODEL needs a background model, and none is configured; use AUTO, FLAT or GRABCUT.",
         )
     try:
-        return cut_out_by_model(rgba, model)
+        return cut_out_by_model(rgba, model, remove_enclosed_background=remove_enclosed_background)
     except ModelUnavailableError as error:
         raise ArtworkError(Reason.MODEL_UNAVAILABLE, str(error)) from error
 
 
-def _by_model_if_it_works(rgba: type_rgba, model: BackgroundRemover | None) -> Cutout | None:
+def _by_model_if_it_works(
+    rgba: type_rgba, model: BackgroundRemover | None, *, remove_enclosed_background: bool
+) -> Cutout | None:
     """The model's cutout, or None where it is missing, broken or without opinion: GrabCut may still know."""
     if model is None:
         return None
     try:
-        return cut_out_by_model(rgba, model)
+        return cut_out_by_model(rgba, model, remove_enclosed_background=remove_enclosed_background)
     except (ModelUnavailableError, ArtworkError):
         return None
 
