@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 from uuid import UUID, uuid4
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -103,10 +103,10 @@ def read_queue_call(
     Raises:
         InvalidInputError: `request_id` is not a UUID.
     """
-    body = type(request)()
+    body: Any = type(request)()
     body.CopyFrom(request)
     body.ClearField("request_id")
-    body.DiscardUnknownFields()  # type: ignore[no-untyped-call]  # the stubs lack it
+    body.DiscardUnknownFields()
     text = body.SerializeToString(deterministic=True)
     return QueueCall(
         tenant=principal.tenant,
