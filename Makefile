@@ -70,6 +70,15 @@ bench-submit: $(RUN_STAMP) ## Submits per second and their latency
 bench-e2e: $(RUN_STAMP) ## From submit to ready, beside the same work without any service
 	@$(BIN)/python bench/e2e.py $(ARGS)
 
+bench-drain: $(RUN_STAMP) ## Jobs per second that one worker and two drain, all bookkeeping on
+	@$(BIN)/python -m bench.delivery.drain $(ARGS)
+
+bench-pickup: $(RUN_STAMP) ## From the commit of a submit to the start of its work at an idle worker
+	@$(BIN)/python -m bench.delivery.pickup $(ARGS)
+
+bench-scaling: $(RUN_STAMP) ## What a second worker brings where the work is CPU
+	@$(BIN)/python -m bench.delivery.scaling $(ARGS)
+
 bench-quality: $(RUN_STAMP) ## Cutouts and cut lines against art of exact alpha; ARGS="--quick" takes four artworks
 	@$(BIN)/python -m bench.quality $(ARGS)
 
