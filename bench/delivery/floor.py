@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,33 +100,40 @@ class Floor:
 
     async def fill(self, jobs: int) -> None:
         """Writes designs with a QUEUED imaging job each, and publishes the tickets."""
+        await self.publish(await self.write(jobs))
+
+    async def write(self, jobs: int) -> list[OutgoingMessage]:
+        """Empties the tables and writes designs with a QUEUED imaging job each; gives the tickets."""
         await self.database.execute("TRUNCATE designs, jobs, attempts, outbox, dead_letters CASCADE")
         resolved = spec_to_json(resolve(StickerSpec(mockup_scenes=())))
+        rows = [(new_id(), new_id()) for _ in range(jobs)]
+        designs, ids = [design for design, _ in rows], [job for _, job in rows]
+        await self.database.execute(_INSERT, designs, ids, TENANT, resolved)
+        # Plans are made by statistics; autovacuum gathers them in a database that has been there for a minute.
+        await self.database.execute("ANALYZE")
+        subject = self.topology.job_subject(Stage.IMAGING, Lane.STANDARD, TENANT)
+        return [
+            OutgoingMessage(
+                subject,
+                job_msg_id(job, 1),
+                job_ticket(job_id=job, publication=1, tenant=TENANT, design_id=design, generation=1),
+            )
+            for design, job in rows
+        ]
+
+    async def publish(self, tickets: list[OutgoingMessage]) -> None:
+        """Publishes tickets as ingest does."""
         fatal: list[str] = []
         broker = Broker(self.stack.servers.nats_url, name="bench-fill", on_fatal=fatal.append)
         publisher = Publisher(broker)
         await broker.start()
         await broker.wait_connected(10)
         await publisher.start()
-        for start in range(0, jobs, _CHUNK):
-            rows = [(new_id(), new_id()) for _ in range(min(_CHUNK, jobs - start))]
-            designs, ids = [design for design, _ in rows], [job for _, job in rows]
-            await self.database.execute(_INSERT, designs, ids, TENANT, resolved)
-            subject = self.topology.job_subject(Stage.IMAGING, Lane.STANDARD, TENANT)
-            messages = [
-                OutgoingMessage(
-                    subject,
-                    job_msg_id(job, 1),
-                    job_ticket(job_id=job, publication=1, tenant=TENANT, design_id=design, generation=1),
-                )
-                for design, job in rows
-            ]
-            if not all(await publisher.publish(messages, timeout_s=10)):
+        for start in range(0, len(tickets), _CHUNK):
+            if not all(await publisher.publish(tickets[start : start + _CHUNK], timeout_s=10)):
                 msg = f"the broker did not take the tickets: {fatal}"
                 raise RuntimeError(msg)
         await broker.stop()
-        # Plans are made by statistics; autovacuum gathers them in a database that has been there for a minute.
-        await self.database.execute("ANALYZE")
 
     @asynccontextmanager
     async def worker(self, *, slots: int, burn_s: float = 0.0) -> AsyncIterator[Path]:
@@ -158,8 +165,8 @@ class Floor:
         finally:
             await service.stop()
 
-    async def drained(self, jobs: int, *, within_s: float = 120.0) -> Drained:
-        """Waits until the job stream is empty and checks that each job had one attempt and every design is READY."""
+    async def until_idle(self, *, within_s: float = 120.0) -> int:
+        """Waits until the worker's queue is empty and all is acked; gives the most that were out at a time."""
         jetstream, name = self.broker.jetstream(), self.topology.consumer_name(Stage.IMAGING, Lane.STANDARD)
         most = 0
         async with asyncio.timeout(within_s):
@@ -167,8 +174,12 @@ class Floor:
                 consumer = await jetstream.consumer_info(self.topology.jobs_stream, name)
                 most = max(most, consumer.num_ack_pending or 0)
                 if not (consumer.num_pending or consumer.num_ack_pending):
-                    break
+                    return most
                 await asyncio.sleep(_SAMPLE_PAUSE_S)
+
+    async def drained(self, jobs: int, *, within_s: float = 120.0) -> Drained:
+        """Waits until the job stream is empty and checks that each job had one attempt and every design is READY."""
+        most = await self.until_idle(within_s=within_s)
         row = await self.database.fetchrow(_DRAINED)
         assert row is not None  # noqa: S101  (an aggregate has a row)
         if (row["succeeded"], row["attempts"], row["ready"]) != (jobs, jobs, jobs):
@@ -178,10 +189,10 @@ class Floor:
 
 
 @asynccontextmanager
-async def floor(*services: str) -> AsyncIterator[Floor]:
+async def floor(*services: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[Floor]:
     """Starts servers and services in a folder of their own."""
     with tempfile.TemporaryDirectory(prefix="cutline-bench-") as folder:
-        async with EmbeddedStack(Path(folder), services=services) as stack:
+        async with EmbeddedStack(Path(folder), services=services, settings=settings) as stack:
             broker = await nats.connect(stack.servers.nats_url)
             database = await asyncpg.connect(stack.servers.postgres_dsn)
             await prepare_connection(database)

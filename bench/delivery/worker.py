@@ -117,7 +117,9 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     notes = Path(env.text("BENCH_NOTES", "notes.json"))
     env.finish()
     topology, telemetry = settings.topology, Telemetry.of_service("bench", shell)
-    database = Database(postgres.dsn, application_name="bench", pool_min=postgres.pool_min, pool_max=postgres.pool_max)
+    database = Database(
+        postgres.dsn, application_name="bench", pool_min=postgres.pool_min, pool_max=postgres.pool_max, plan_once=True
+    )
     broker = Broker(nats.url, name=settings.worker_id, on_fatal=runtime.fatal)
     publisher = Publisher(broker, metrics=telemetry.metrics)
     handler = Handler(Results(database, topology), burn_s=burn_s, notes=notes)

@@ -46,6 +46,7 @@ def build(
         application_name="imaging",
         pool_min=settings.postgres.pool_min,
         pool_max=settings.postgres.pool_max,
+        plan_once=True,
     )
     blobs = S3BlobStore(settings.s3, telemetry=telemetry)
     broker = Broker(settings.nats.url, name=work.worker_id, on_fatal=runtime.fatal)

@@ -65,13 +65,17 @@ class Telling:
             rows = [row for one in ended for row in one.outbox]
             messages = [OutgoingMessage(row.subject, row.msg_id, row.payload, row.traceparent) for row in rows]
             held = await self._publisher.publish(messages, timeout_s=_PUBLISH_TIMEOUT_S)
-            await asyncio.gather(
-                self._acks.confirm([one.message for one in ended]), self._forget(list(compress(rows, held)))
-            )
+            await self._acks.confirm([one.message for one in ended])
         finally:
             for one in ended:
                 if not one.told.done():
                     one.told.set_result(None)
+        await self._forget(list(compress(rows, held)))  # nobody waits for it: the relay does it otherwise
+
+    async def stop(self) -> None:
+        """Waits until what was begun is done."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _forget(self, rows: Sequence[OutboxRow]) -> None:
         with suppress(*LOST_CONNECTION, asyncpg.PostgresError):

@@ -104,6 +104,7 @@ class PullWorker:
             while pull.waiting:
                 await _quietly_nak(pull.waiting.popleft())
         await self._end_deliveries()
+        await self._telling.stop()
         for task in self._aside:
             task.cancel()
         await asyncio.gather(*(slot.stop() for slot in self._slots))

@@ -53,6 +53,8 @@ class Database:
         pool_max: Connections at most.
         wait_s: How long `start` waits for the server; None waits for ever.
         command_timeout_s: Longest any statement may take.
+        plan_once: Whether each statement is planned once for all arguments. Good for statements that find their rows
+            by keys in arrays: the planner would else plan anew for each length, which costs more than the rows.
     """
 
     def __init__(
@@ -64,13 +66,16 @@ class Database:
         pool_max: int = 10,
         wait_s: float | None = None,
         command_timeout_s: float = 30.0,
+        plan_once: bool = False,
     ) -> None:
         self._dsn = dsn
-        self._application_name = application_name
         self._pool_min = pool_min
         self._pool_max = pool_max
         self._wait_s = wait_s
         self._command_timeout_s = command_timeout_s
+        self._server_settings = {"application_name": f"cutline-{application_name}"}
+        if plan_once:
+            self._server_settings["plan_cache_mode"] = "force_generic_plan"
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     @property
@@ -122,7 +127,7 @@ class Database:
                     command_timeout=self._command_timeout_s,
                     init=prepare_connection,
                     reset=_keep,
-                    server_settings={"application_name": f"cutline-{self._application_name}"},
+                    server_settings=self._server_settings,
                 )
             except LOST_CONNECTION as error:
                 log.warning("database.waiting", error=type(error).__name__, pause_s=pause_s)

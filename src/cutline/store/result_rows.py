@@ -95,18 +95,19 @@ _FENCE: Final = """
 _FENCE_NOW: Final = _FENCE.format(wait="SKIP LOCKED")
 _FENCE_WAITING: Final = _FENCE.format(wait="")
 _IMAGING: Final = """
+    UPDATE generations
+    SET geometry = input.geometry, print_verdict = input.print_verdict, cutout_method = input.cutout_method,
+        cutout_confidence = input.cutout_confidence
+    FROM unnest($1::uuid[], $2::integer[], $3::jsonb[], $4::text[], $5::text[], $6::float8[])
+        AS input (design_id, generation, geometry, print_verdict, cutout_method, cutout_confidence)
+    WHERE generations.design_id = input.design_id AND generations.generation = input.generation
+"""
+_HAND_ON: Final = """
     WITH input AS (
-        SELECT * FROM unnest($1::uuid[], $2::integer[], $3::jsonb[], $4::text[], $5::text[], $6::float8[],
-                             $7::integer[], $8::text[])
-            AS input (design_id, generation, geometry, print_verdict, cutout_method, cutout_confidence, attempt, worker)
-    ), run AS (
-        UPDATE generations
-        SET geometry = input.geometry, print_verdict = input.print_verdict, cutout_method = input.cutout_method,
-            cutout_confidence = input.cutout_confidence
-        FROM input
-        WHERE generations.design_id = input.design_id AND generations.generation = input.generation
+        SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[])
+            AS input (design_id, generation, attempt, worker)
     ), design AS (
-        UPDATE designs SET result_generation = input.generation, stage = 'mockup', progress = $9
+        UPDATE designs SET result_generation = input.generation, stage = 'mockup', progress = $5
         FROM input WHERE designs.design_id = input.design_id
         RETURNING designs.design_id, revision, state
     ), entry AS (
@@ -158,7 +159,8 @@ _READY: Final = """
         WHERE generations.design_id = input.design_id AND generations.generation = input.generation
     ), design AS (
         UPDATE designs
-        SET state = 'READY', stage = NULL, progress = 1, finish_time = coalesce(finish_time, clock_timestamp())
+        SET state = 'READY', stage = NULL, progress = 1, finish_time = coalesce(finish_time, clock_timestamp()),
+            result_generation = input.generation
         FROM input WHERE designs.design_id = input.design_id
         RETURNING designs.design_id, revision, state
     ), entry AS (
@@ -188,23 +190,30 @@ async def succeed(connection: Connection, claims: Sequence[Claim], *, wait: bool
     return {(row["job_id"], row["attempt"]) for row in rows}
 
 
-async def write_imaging(connection: Connection, runs: Sequence[tuple[Claim, ImagingResults]]) -> dict[UUID, DesignNow]:
-    """Writes what imaging runs found and made."""
-    claims, results = [claim for claim, _ in runs], [made for _, made in runs]
-    rows = await connection.fetch(
+async def write_imaging(connection: Connection, runs: Sequence[tuple[Claim, ImagingResults]]) -> None:
+    """Writes what imaging runs found and made; what becomes of their designs is another statement's."""
+    await connection.execute(
         _IMAGING,
-        *_runs(claims),
-        [_plain(made.geometry) for made in results],
-        [made.print_verdict.value for made in results],
-        [made.cutout_method.value for made in results],
-        [made.cutout_confidence for made in results],
-        [claim.attempt for claim in claims],
-        [claim.worker for claim in claims],
-        STAGE_BEGIN[Stage.MOCKUP],
+        *_runs(claim for claim, _ in runs),
+        [_plain(made.geometry) for _, made in runs],
+        [made.print_verdict.value for _, made in runs],
+        [made.cutout_method.value for _, made in runs],
+        [made.cutout_confidence for _, made in runs],
     )
     await _write_artifacts(connection, [(claim, row) for claim, made in runs for row in made.artifacts])
     await _write_findings(
         connection, [(claim, place, row) for claim, made in runs for place, row in enumerate(made.findings)]
+    )
+
+
+async def hand_on(connection: Connection, claims: Sequence[Claim]) -> dict[UUID, DesignNow]:
+    """Takes designs whose imaging is done to their next stage."""
+    rows = await connection.fetch(
+        _HAND_ON,
+        *_runs(claims),
+        [claim.attempt for claim in claims],
+        [claim.worker for claim in claims],
+        STAGE_BEGIN[Stage.MOCKUP],
     )
     return _by_design(rows)
 

@@ -20,10 +20,10 @@ from cutline.store.outbox import OutboxRow, insert_outbox
 from cutline.store.pool import Connection, Database
 from cutline.store.result_rows import (
     ArtifactRow,
-    DesignNow,
     FollowUp,
     ImagingResults,
     MockupRow,
+    hand_on,
     make_ready,
     succeed,
     write_follow_ups,
@@ -103,12 +103,8 @@ class Results:
         return await self._rendered.commit(_Rendered(claim, tuple(mockups), finding, traceparent))
 
     async def _write_imaged(self, connection: Connection, runs: Sequence[_Imaged]) -> dict[UUID, Committed]:
-        designs = await write_imaging(connection, [(run.claim, run.results) for run in runs])
-        followed = [run for run in runs if run.mockups_wanted]
-        committed = [self._handed_on(run, designs[run.claim.design_id]) for run in followed]
-        if followed:
-            await write_follow_ups(connection, [follow_up for follow_up, _ in committed])
-        told = {design.design_id: design for _, design in committed}
+        await write_imaging(connection, [(run.claim, run.results) for run in runs])
+        told = await self._hand_on(connection, [run for run in runs if run.mockups_wanted])
         told |= await self._make_ready(connection, [run for run in runs if not run.mockups_wanted])
         await insert_outbox(connection, [row for one in told.values() for row in one.outbox])
         return told
@@ -119,21 +115,31 @@ class Results:
         await insert_outbox(connection, [row for one in told.values() for row in one.outbox])
         return told
 
-    def _handed_on(self, run: _Imaged, design: DesignNow) -> tuple[FollowUp, Committed]:
-        claim, job_id = run.claim, new_id()
-        follow_up = FollowUp(
-            job_id, claim.tenant, claim.design_id, claim.generation, claim.lane, claim.max_attempts, run.traceparent
-        )
-        ticket = job_ticket(
-            job_id=job_id,
-            publication=1,
-            tenant=claim.tenant,
-            design_id=claim.design_id,
-            generation=claim.generation,
-        )
-        subject = self._topology.job_subject(Stage.MOCKUP, claim.lane, claim.tenant)
-        row = OutboxRow(new_id(), subject, job_msg_id(job_id, 1), ticket, run.traceparent)
-        return follow_up, Committed(claim.tenant, claim.design_id, design.revision, design.state, (row,))
+    async def _hand_on(self, connection: Connection, runs: Sequence[_Imaged]) -> dict[UUID, Committed]:
+        if not runs:
+            return {}
+        designs = await hand_on(connection, [run.claim for run in runs])
+        follow_ups, told = [], {}
+        for run in runs:
+            claim, design, job_id = run.claim, designs[run.claim.design_id], new_id()
+            follow_ups.append(
+                FollowUp(
+                    job_id, claim.tenant, claim.design_id, claim.generation, claim.lane, claim.max_attempts,
+                    run.traceparent,
+                )
+            )  # fmt: skip
+            ticket = job_ticket(
+                job_id=job_id,
+                publication=1,
+                tenant=claim.tenant,
+                design_id=claim.design_id,
+                generation=claim.generation,
+            )
+            subject = self._topology.job_subject(Stage.MOCKUP, claim.lane, claim.tenant)
+            row = OutboxRow(new_id(), subject, job_msg_id(job_id, 1), ticket, run.traceparent)
+            told[claim.design_id] = Committed(claim.tenant, claim.design_id, design.revision, design.state, (row,))
+        await write_follow_ups(connection, follow_ups)
+        return told
 
     async def _make_ready(
         self, connection: Connection, runs: Sequence[_Imaged] | Sequence[_Rendered]
