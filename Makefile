@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 RUN_STAMP = $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down install install-dev test lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages clean
+.PHONY: help run up down install install-dev test lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling clean
 
 ##@ Use
 run: $(RUN_STAMP) ## Make stickers of the sample artworks, through every service, into out/
@@ -84,6 +84,9 @@ bench-quality: $(RUN_STAMP) ## Cutouts and cut lines against art of exact alpha;
 
 bench-stages: $(VENV)/dev.stamp ## Every step of a sticker beside decoding and encoding alone; ARGS="--quick" takes 4 MP
 	@$(BIN)/python -m bench.stages $(ARGS)
+
+bench-faults: $(RUN_STAMP) ## Break everything in turn under load; recovery times and the books; ARGS=--quick
+	@$(BIN)/python -m bench.faults $(ARGS)
 
 ##@ Other
 clean: ## Remove what was made: .venv, data, results, caches
