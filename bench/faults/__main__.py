@@ -11,12 +11,13 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from bench.faults.cancels import Cancels, cancel_at_random
 from bench.faults.farm import Farm, FarmPlan
 from bench.faults.faults import Recovery, all_faults
 from bench.faults.ledger import Accounts, balance
@@ -28,6 +29,11 @@ POISON: Final = (Deed.EXIT, Deed.HANG, Deed.EAT)
 LONG_HOLD_S: Final = 1.0
 LONG_SHARE: Final = 0.15
 """Some orders hold their worker, so that faults meet running work."""
+CANCELS_PER_S: Final = 10.0
+CANCELS_FROM: Final = 1_000_000
+SLOT_FREE_S: Final = 2.5
+"""A slot may stay busy with cancelled work for this long."""
+GOOD: Final = "lost 0, doubled 0, dead letters exactly the poison, every recovery in time\n"
 MEMORY_BYTES: Final = 512 * 1024**2
 
 
@@ -37,6 +43,7 @@ class Schedule:
 
     Attributes:
         designs: Designs submitted before every fault has struck; the load goes on until the last one has.
+        cancels: Designs cancelled afterwards, each at a moment of its own.
         per_s: Submits a second.
         ack_wait_s: As the topology says it.
         deadline_s: Time an attempt may take.
@@ -44,6 +51,7 @@ class Schedule:
     """
 
     designs: int = 500
+    cancels: int = 200
     per_s: float = 3.0
     ack_wait_s: float = 30.0
     deadline_s: float = 120.0
@@ -63,8 +71,25 @@ class Schedule:
         return FarmPlan(ack_wait_s=self.ack_wait_s, settings=settings)
 
 
-async def run(schedule: Schedule, folder: Path) -> tuple[list[Recovery], Accounts, list[str]]:
-    """Runs a schedule; gives the recoveries, the accounts and what is wrong with them.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run of the schedule found.
+
+    Attributes:
+        recoveries: One for each fault.
+        cancels: What cancelling at random moments came to.
+        accounts: The books at the end.
+        wrong: What they say is wrong; nothing is right.
+    """
+
+    recoveries: tuple[Recovery, ...]
+    cancels: Cancels
+    accounts: Accounts
+    wrong: tuple[str, ...]
+
+
+async def run(schedule: Schedule, folder: Path) -> Found:
+    """Runs a schedule.
 
     Raises:
         TimeoutError: Something never recovered, or a design never ended.
@@ -86,8 +111,21 @@ async def run(schedule: Schedule, folder: Path) -> tuple[list[Recovery], Account
         struck.set()
         await submits
         await load.all_ended(within_s=schedule.patience_s)
+        cancels = await cancel_at_random(load, rng, count=schedule.cancels, per_s=CANCELS_PER_S, first=CANCELS_FROM)
+        await load.all_ended(within_s=schedule.patience_s)
         accounts = await balance(farm, frozenset(load.designs))
-    return recoveries, accounts, accounts.faults(poison)
+    return Found(tuple(recoveries), cancels, accounts, tuple(_wrong(recoveries, cancels, accounts, poison)))
+
+
+def _wrong(
+    recoveries: Sequence[Recovery], cancels: Cancels, accounts: Accounts, poison: frozenset[UUID]
+) -> Iterator[str]:
+    yield from accounts.faults(poison)
+    yield from (f"late: {recovery.fault}" for recovery in recoveries if not recovery.kept)
+    if cancels.visible or cancels.started_later:
+        yield f"cancelled work left {len(cancels.visible)} artifacts and {len(cancels.started_later)} later attempts"
+    if cancels.slowest_s > SLOT_FREE_S:
+        yield f"a slot was free only {cancels.slowest_s:.2f} s after its work was cancelled"
 
 
 async def _poison(load: Load) -> frozenset[UUID]:
@@ -117,16 +155,25 @@ def main() -> int:
     chosen = parser.parse_args()
     schedule = Schedule(seed=chosen.seed)
     if chosen.quick:
-        schedule = Schedule(designs=40, ack_wait_s=2.0, deadline_s=4.0, seed=chosen.seed)
+        schedule = Schedule(designs=40, cancels=40, ack_wait_s=2.0, deadline_s=4.0, seed=chosen.seed)
     with tempfile.TemporaryDirectory(prefix="cutline-faults-") as folder:
-        recoveries, accounts, wrong = asyncio.run(run(schedule, Path(folder)))
-    late = [f"late: {recovery.fault}" for recovery in recoveries if not recovery.kept]
-    sys.stdout.write(f"\n{accounts}\n\n" + "".join(f"WRONG  {line}\n" for line in wrong + late))
-    sys.stdout.write("" if wrong or late else "lost 0, doubled 0, dead letters exactly the poison\n")
+        found = asyncio.run(run(schedule, Path(folder)))
+    sys.stdout.write(f"\n{found.cancels}\n{found.accounts}\n\n")
+    sys.stdout.write("".join(f"WRONG  {line}\n" for line in found.wrong) or GOOD)
     RESULTS.parent.mkdir(exist_ok=True)
-    found = {"schedule": asdict(schedule), "recoveries": [asdict(recovery) for recovery in recoveries], "wrong": wrong}
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    return 1 if wrong or late else 0
+    RESULTS.write_text(json.dumps(_plain(schedule, found), indent=2) + "\n", encoding="utf-8")
+    return 1 if found.wrong else 0
+
+
+def _plain(schedule: Schedule, found: Found) -> dict[str, object]:
+    return {
+        "schedule": asdict(schedule),
+        "recoveries": [asdict(recovery) for recovery in found.recoveries],
+        "cancelled": found.cancels.cancelled,
+        "slot_free_after_cancel_s": found.cancels.slowest_s,
+        "attempts": dict(found.accounts.attempts),
+        "wrong": found.wrong,
+    }
 
 
 if __name__ == "__main__":
