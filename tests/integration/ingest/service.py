@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ from cutline.messaging.connection import Broker
 from cutline.messaging.topology import Topology
 from cutline.rpc.api_keys import new_api_key
 from cutline.rpc.server import RpcServer
-from cutline.runtime.lifecycle import Lifecycle, ServiceRuntime
+from cutline.runtime.lifecycle import Lifecycle, Part, ServiceRuntime
 from cutline.v1 import design_pb2
 from cutline.v1 import ingest_service_pb2 as pb
 from cutline.v1.ingest_service_pb2_grpc import IngestServiceStub
@@ -81,11 +81,16 @@ async def running_ingest(environment: Mapping[str, str]) -> AsyncIterator[str]:
     runtime = ServiceRuntime()
     own = {"CUTLINE_GRPC_LISTEN": "127.0.0.1:0", "CUTLINE_HTTP_LISTEN": "127.0.0.1:0"}
     parts = build({**environment, **own}, runtime)
-    (rpc,) = (part for part in parts if isinstance(part, RpcServer))
     async with Lifecycle(parts):
         runtime.readiness.begin()
-        yield f"127.0.0.1:{rpc.port}"
+        yield f"127.0.0.1:{rpc_port(parts)}"
     assert runtime.failure is None
+
+
+def rpc_port(parts: Sequence[Part]) -> int:
+    """Where a started service serves gRPC."""
+    (rpc,) = (part for part in parts if isinstance(part, RpcServer))
+    return rpc.port
 
 
 async def store_key(dsn: str, tenant: str) -> str:

@@ -184,6 +184,30 @@ async def test_only_the_guilty_row_of_a_batch_fails(bench: Bench, make: Make, te
     assert all(isinstance(answer, Accepted) for answer in answers)
 
 
+@pytest.mark.parametrize("code", ["40P01", "40001"])
+async def test_a_conflict_between_transactions_is_not_the_callers(
+    bench: Bench, make: Make, tenant: str, code: str
+) -> None:
+    """What Postgres asks to be run again is run again: a batch that meets three conflicts is accepted whole."""
+    await bench.database.execute(
+        f"""
+        CREATE SEQUENCE conflicts;
+        CREATE FUNCTION meet_conflicts() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('conflicts') <= 3 THEN RAISE EXCEPTION 'again' USING ERRCODE = '{code}'; END IF;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER meet_conflicts AFTER INSERT ON generations FOR EACH STATEMENT EXECUTE FUNCTION meet_conflicts();
+        """
+    )
+
+    answers = await asyncio.gather(*(bench.submit(make(tenant, reference=str(number))) for number in range(20)))
+
+    assert all(isinstance(answer, Accepted) for answer in answers)
+    assert await bench.database.fetchval("SELECT last_value FROM conflicts") > 3
+    assert len(await bench.tickets()) == 20
+
+
 async def test_a_joined_submit_raises_the_lane_of_unpublished_work(bench: Bench, make: Make, tenant: str) -> None:
     """A job that still waits moves to the more urgent lane, never to a less urgent one."""
     later = datetime.now(UTC) + timedelta(hours=1)
