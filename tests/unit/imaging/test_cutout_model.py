@@ -113,3 +113,26 @@ def test_importing_the_cutout_does_not_import_rembg() -> None:
     code = "import sys, cutline.imaging.cutout.model; sys.exit(any(m.split('.')[0] == 'rembg' for m in sys.modules))"
 
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_the_first_import_is_paid_before_the_first_job(red_network: Path) -> None:
+    """A worker's warm-up opens the session and runs it once; a file that is missing ends the warm-up by name."""
+    code = (
+        "import sys\n"
+        "from services.imaging import work\n"
+        "from cutline.domain.errors import UnavailableError\n"
+        "work.warm_up(1, sys.argv[1])\n"
+        "assert 'rembg.sessions.u2net_custom' in sys.modules\n"
+        "try:\n"
+        "    work.warm_up(1, sys.argv[1] + '.absent')\n"
+        "except UnavailableError as error:\n"
+        "    assert 'is not there' in str(error), error\n"
+        "else:\n"
+        "    sys.exit('no error')\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(red_network)], check=False, timeout=110, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
