@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -124,7 +124,7 @@ class Floor:
     async def worker(
         self, handler: Handler, *, name: str = "worker", slots: int = 1, deadline_s: float = 60.0,
         stop_grace_s: float = 0.0, ack_wait_s: float | None = None, telemetry: Telemetry | None = None,
-        outage: Check = _no_outage,
+        outage: Check = _no_outage, plan: SlotPlan | None = None,
     ) -> PullWorker:  # fmt: skip
         """Starts a worker of the imaging stage; it stops with the test."""
         topology = self.topology if ack_wait_s is None else Topology(ack_wait_s=ack_wait_s)
@@ -143,7 +143,7 @@ class Floor:
             hard_deadline_s=deadline_s,
             outage=outage,
         )
-        crew = [Slot(SlotPlan()) for _ in range(slots)]
+        crew = [Slot(plan or SlotPlan()) for _ in range(slots)]
         worker = PullWorker(
             desk, broker, crew, weights=DEFAULT_WEIGHTS, stop_grace_s=stop_grace_s, on_fatal=self.fatal.append
         )
@@ -200,10 +200,16 @@ class Floor:
 
         await self.until(empty)
 
+    async def unacked(self, lane: Lane = Lane.STANDARD) -> int:
+        """Messages of a lane that a worker has, as the broker counts them."""
+        consumer = self.topology.consumer_name(Stage.IMAGING, lane)
+        info = await self.broker.jetstream.consumer_info(self.topology.jobs_stream, consumer)
+        return int(info.num_ack_pending or 0)
 
-@pytest.fixture
-async def floor(nats_url: str, postgres_dsn: str, tenant: str) -> AsyncIterator[Floor]:
-    """A place to work, with the topology applied and a short ack_wait."""
+
+@asynccontextmanager
+async def open_floor(nats_url: str, postgres_dsn: str, tenant: str) -> AsyncIterator[Floor]:
+    """A place to work on some servers, with the topology applied and a short ack_wait."""
     async with AsyncExitStack() as stack:
         topology = Topology(ack_wait_s=2.0)
         fatal: list[str] = []
@@ -216,3 +222,10 @@ async def floor(nats_url: str, postgres_dsn: str, tenant: str) -> AsyncIterator[
         await apply_topology(broker.jetstream, topology)
         yield Floor(database, broker, publisher, topology, nats_url, tenant, stack, fatal)
     assert fatal == []
+
+
+@pytest.fixture
+async def floor(nats_url: str, postgres_dsn: str, tenant: str) -> AsyncIterator[Floor]:
+    """A place to work on the shared servers."""
+    async with open_floor(nats_url, postgres_dsn, tenant) as opened:
+        yield opened
