@@ -9,6 +9,7 @@ import pytest
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import CutoutMethod
 from cutline.imaging.cutout import cut_out
+from cutline.imaging.cutout.checker import find_checker
 from cutline.imaging.model import Artwork, Cutout
 from tests.unit.imaging.pixel_art import as_jpeg, composed, coverage, opaque, overlap, type_levels
 
@@ -75,3 +76,13 @@ def test_stripes_are_no_checker() -> None:
     cv2.circle(levels, (160, 160), 80, (30, 90, 200), -1)
 
     assert cut(opaque(levels)).method is CutoutMethod.GRABCUT
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_two_colours_in_disorder_are_no_checker(seed: int) -> None:
+    """Runs of any lengths along the border, down to single pixels, are neither squares nor an error."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 2, (rng.integers(3, 90), rng.integers(3, 90)), dtype=np.uint8) * np.uint8(255)
+    levels = cv2.resize(coarse, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_NEAREST)
+
+    assert find_checker(opaque(np.repeat(levels[..., None], 3, axis=2)).rgba) is None

@@ -111,16 +111,16 @@ def _cells_of(sides: list[NDArray[np.int8]]) -> _Cells | None:
         return None
     edges = max(found, key=len)
     gaps = np.diff(edges)
-    usual = float(np.median(gaps))
-    size = float(gaps[np.abs(gaps - usual) <= _MOST_JITTER_PX].mean())
-    if size < _LEAST_CELL_PX:
+    usual = gaps[np.abs(gaps - np.median(gaps)) <= _MOST_JITTER_PX]
+    if len(usual) <= len(gaps) / 2 or usual.mean() < _LEAST_CELL_PX:
         return None
+    size = float(usual.mean())
     steps = np.rint((edges - edges[0]) / size)
     near = np.abs(edges - edges[0] - steps * size) <= max(_MOST_JITTER_PX, size / 4)
-    if near.sum() < _LEAST_EDGES:
+    if len(np.unique(steps[near])) < _LEAST_EDGES:
         return None
     size, start = np.polyfit(steps[near], edges[near], 1)
-    return _Cells(float(start), float(size))
+    return _Cells(float(start), float(size)) if size >= _LEAST_CELL_PX else None
 
 
 def _edges(side: NDArray[np.int8]) -> NDArray[np.intp]:

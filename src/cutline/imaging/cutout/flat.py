@@ -28,6 +28,7 @@ from cutline.imaging.cutout.masks import (
     inverse,
     outer_region,
     parts_of,
+    places_of,
     shrunk,
     type_mask,
     without,
@@ -168,10 +169,10 @@ def _noise_near_art(distance: NDArray[np.uint8]) -> float:
     faint = at_most(distance, _MOST_TOLERANCE)
     ring = both(without(reach, edge), faint)
     restlessness = cv2.absdiff(distance, cv2.blur(distance, (3, 3)))
-    histogram = cv2.calcHist([restlessness], [0], ring, [256], [0, 256]).ravel()
-    if histogram.sum() == 0:
+    counts = np.bincount(restlessness[places_of(ring)], minlength=256)
+    if counts.sum() == 0:
         return 0.0
-    return float(np.searchsorted(np.cumsum(histogram), 0.9 * histogram.sum()))
+    return float(np.searchsorted(np.cumsum(counts), 0.9 * counts.sum()))
 
 
 def _thick_parts(mask: type_mask, rind_px: int) -> type_mask:
