@@ -51,9 +51,10 @@ def build(
     blobs = S3BlobStore(settings.s3, telemetry=telemetry)
     broker = Broker(settings.nats.url, name=work.worker_id, on_fatal=runtime.fatal)
     publisher = Publisher(broker, metrics=telemetry.metrics)
+    results = Results(database, topology, release_window=work.release_window)
     desk = Desk(
         stage=Stage.IMAGING,
-        handler=ImagingHandler(blobs, Results(database, topology), settings.artwork, pipeline=pipeline),
+        handler=ImagingHandler(blobs, results, settings.artwork, pipeline=pipeline),
         attempts=Attempts(database, topology, worker=work.worker_id, lease_s=work.ack_wait_s),
         database=database,
         publisher=publisher,

@@ -19,6 +19,7 @@ from cutline.runtime.settings import (
     S3Settings,
     ShellSettings,
 )
+from cutline.store.release import RELEASE_WINDOW
 
 DAY_S: Final = 86_400.0
 
@@ -48,7 +49,7 @@ class BacklogLimits:
 
     tenant_cap: int = 20_000
     global_cap: int = 200_000
-    release_window: int = 256
+    release_window: int = RELEASE_WINDOW
     release_target: int = 0
 
 
@@ -151,7 +152,7 @@ class IngestSettings:
             backlog=BacklogLimits(
                 tenant_cap=env.integer("CUTLINE_TENANT_CAP", 20_000, low=1),
                 global_cap=topology.global_cap,
-                release_window=env.integer("CUTLINE_RELEASE_WINDOW", 256, low=1),
+                release_window=env.integer("CUTLINE_RELEASE_WINDOW", RELEASE_WINDOW, low=1),
                 release_target=env.integer("CUTLINE_RELEASE_TARGET", 0),
             ),
             housekeeping=HousekeepingSettings(

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from cutline.domain.states import Lane
 from cutline.messaging.lanes import DEFAULT_WEIGHTS
 from cutline.messaging.topology import Topology
+from cutline.messaging.topology_settings import read_topology
 from cutline.runtime.environment import EnvReader
+from cutline.store.release import RELEASE_WINDOW
 
 _LANES = tuple(Lane)
 
@@ -21,8 +23,7 @@ class WorkerSettings:
 
     Attributes:
         worker_id: Its name in attempts and timelines.
-        nats_namespace: Goes before every stream and subject.
-        ack_wait_s: Silence after which the broker hands a message to another worker; the consumers have the same.
+        topology: The topology this worker counts on.
         slots: Jobs at a time, each in a process of its own.
         threads: Threads that native libraries may use in each of them.
         memory_limit_bytes: Heap and private pages of such a process; 0 for no bound.
@@ -30,11 +31,11 @@ class WorkerSettings:
         recycle_after: Jobs after which a fresh process takes over.
         stop_grace_s: How long running jobs may go on once the worker has to stop.
         lane_weights: Shares of the lanes.
+        release_window: Released, unstarted jobs a tenant may have in the stage that follows, as ingest has it.
     """
 
     worker_id: str
-    nats_namespace: str
-    ack_wait_s: float
+    topology: Topology
     slots: int
     threads: int
     memory_limit_bytes: int
@@ -42,6 +43,12 @@ class WorkerSettings:
     recycle_after: int
     stop_grace_s: float
     lane_weights: Mapping[Lane, int]
+    release_window: int
+
+    @property
+    def ack_wait_s(self) -> float:
+        """Silence after which the broker hands a message to another worker; the consumers have the same."""
+        return self.topology.ack_wait_s
 
     @classmethod
     def read(cls, env: EnvReader, *, slots_name: str, memory_name: str) -> WorkerSettings:
@@ -55,8 +62,7 @@ class WorkerSettings:
         slots = env.integer(slots_name, 1, low=1, high=64)
         return cls(
             worker_id=env.text("CUTLINE_WORKER_ID", f"{socket.gethostname()}-{os.getpid()}"),
-            nats_namespace=env.text("CUTLINE_NATS_NAMESPACE", ""),
-            ack_wait_s=env.duration_s("CUTLINE_ACK_WAIT", 30.0, low=1, high=600),
+            topology=read_topology(env),
             slots=slots,
             threads=env.integer("CUTLINE_SLOT_THREADS", max(1, _cpus() // slots), low=1, high=64),
             memory_limit_bytes=env.integer(memory_name, 4 * 1024**3, low=0, high=2**50),
@@ -64,12 +70,8 @@ class WorkerSettings:
             recycle_after=env.integer("CUTLINE_SLOT_RECYCLE_AFTER", 500, low=1),
             stop_grace_s=env.duration_s("CUTLINE_WORKER_STOP_GRACE", 20.0, high=50),
             lane_weights=_weights(env),
+            release_window=env.integer("CUTLINE_RELEASE_WINDOW", RELEASE_WINDOW, low=1),
         )
-
-    @property
-    def topology(self) -> Topology:
-        """The topology this worker counts on."""
-        return Topology(namespace=self.nats_namespace, ack_wait_s=self.ack_wait_s)
 
 
 def _weights(env: EnvReader) -> Mapping[Lane, int]:

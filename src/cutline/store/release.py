@@ -29,6 +29,9 @@ class ReleasedJob:
     traceparent: str
 
 
+RELEASE_WINDOW: Final = 256
+"""Released, unstarted jobs a tenant may have in one stage and lane where no setting says otherwise."""
+
 RELEASE_LOCK: Final = 0x6375_7472
 """Advisory lock of the release: the window is counted and filled by one at a time."""
 

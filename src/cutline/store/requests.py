@@ -80,4 +80,3 @@ async def record_answer(
         await connection.execute(
             _RECORD, call.tenant, call.request_id, call.method, call.body_sha256, resource_id, deduplicated
         )
-

@@ -127,10 +127,23 @@ _FINDINGS: Final = """
                          $8::text[], $9::text[], $10::text[], $11::jsonb[])
 """
 _FOLLOW_UPS: Final = """
-    INSERT INTO jobs (job_id, tenant, design_id, generation, stage, lane, state, max_attempts, traceparent)
-    SELECT job_id, tenant, design_id, generation, 'mockup', lane, 'QUEUED', max_attempts, nullif(traceparent, '')
+    INSERT INTO jobs (job_id, tenant, design_id, generation, stage, lane, state, due_time, max_attempts, traceparent)
+    SELECT job_id, tenant, design_id, generation, 'mockup', lane, CASE WHEN held THEN 'WAITING' ELSE 'QUEUED' END,
+           CASE WHEN held THEN now() END, max_attempts, nullif(traceparent, '')
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::text[], $6::integer[], $7::text[])
-        AS job (job_id, tenant, design_id, generation, lane, max_attempts, traceparent)
+        AS job (job_id, tenant, design_id, generation, lane, max_attempts, traceparent),
+    LATERAL (
+        SELECT EXISTS (
+            SELECT FROM jobs
+            WHERE state = 'WAITING' AND stage = 'mockup' AND jobs.lane = job.lane AND jobs.tenant = job.tenant
+              AND due_time <= now()
+        ) OR EXISTS (
+            SELECT FROM jobs
+            WHERE state = 'QUEUED' AND jobs.tenant = job.tenant AND stage = 'mockup' AND jobs.lane = job.lane
+            OFFSET $8::bigint - 1
+        ) AS held
+    ) room
+    RETURNING job_id, state = 'WAITING' AS held
 """
 # What an earlier try said is missing is said anew, or there now.
 _MOCKUPS: Final = """
@@ -218,10 +231,14 @@ async def hand_on(connection: Connection, claims: Sequence[Claim]) -> dict[UUID,
     return _by_design(rows)
 
 
-async def write_follow_ups(connection: Connection, jobs: Sequence[FollowUp]) -> None:
-    """Writes the mockup jobs that follow."""
+async def write_follow_ups(connection: Connection, jobs: Sequence[FollowUp], *, window: int) -> set[UUID]:
+    """Writes the mockup jobs that follow; returns those that wait for their turn.
+
+    A tenant that has `window` jobs released in that lane, or earlier ones waiting, has its next ones wait too.
+    """
     names = ("job_id", "tenant", "design_id", "generation", "lane", "max_attempts", "traceparent")
-    await connection.execute(_FOLLOW_UPS, *([getattr(job, name) for job in jobs] for name in names))
+    rows = await connection.fetch(_FOLLOW_UPS, *([getattr(job, name) for job in jobs] for name in names), window)
+    return {row["job_id"] for row in rows if row["held"]}
 
 
 async def write_mockups(

@@ -18,6 +18,7 @@ from cutline.store.group_commit import GroupCommit
 from cutline.store.ids import new_id
 from cutline.store.outbox import OutboxRow, insert_outbox
 from cutline.store.pool import Connection, Database
+from cutline.store.release import RELEASE_WINDOW
 from cutline.store.result_rows import (
     ArtifactRow,
     FollowUp,
@@ -63,10 +64,12 @@ class Results:
     Args:
         database: Where to.
         topology: Names the subjects of what is told.
+        release_window: Released, unstarted jobs a tenant may have in one stage and lane; more wait for their turn.
     """
 
-    def __init__(self, database: Database, topology: Topology) -> None:
+    def __init__(self, database: Database, topology: Topology, *, release_window: int = RELEASE_WINDOW) -> None:
         self._topology = topology
+        self._release_window = release_window
         self._imaged: _Fenced[_Imaged] = _Fenced(database, self._write_imaged)
         self._rendered: _Fenced[_Rendered] = _Fenced(database, self._write_rendered)
 
@@ -119,27 +122,31 @@ class Results:
         if not runs:
             return {}
         designs = await hand_on(connection, [run.claim for run in runs])
-        follow_ups, told = [], {}
-        for run in runs:
-            claim, design, job_id = run.claim, designs[run.claim.design_id], new_id()
-            follow_ups.append(
-                FollowUp(
-                    job_id, claim.tenant, claim.design_id, claim.generation, claim.lane, claim.max_attempts,
-                    run.traceparent,
-                )
-            )  # fmt: skip
-            ticket = job_ticket(
-                job_id=job_id,
-                publication=1,
-                tenant=claim.tenant,
-                design_id=claim.design_id,
-                generation=claim.generation,
+        follow_ups = {
+            run.claim.design_id: FollowUp(
+                new_id(), run.claim.tenant, run.claim.design_id, run.claim.generation, run.claim.lane,
+                run.claim.max_attempts, run.traceparent,
             )
-            subject = self._topology.job_subject(Stage.MOCKUP, claim.lane, claim.tenant)
-            row = OutboxRow(new_id(), subject, job_msg_id(job_id, 1), ticket, run.traceparent)
-            told[claim.design_id] = Committed(claim.tenant, claim.design_id, design.revision, design.state, (row,))
-        await write_follow_ups(connection, follow_ups)
+            for run in runs
+        }  # fmt: skip
+        held = await write_follow_ups(connection, list(follow_ups.values()), window=self._release_window)
+        told = {}
+        for design_id, job in follow_ups.items():
+            outbox = () if job.job_id in held else (self._mockup_ticket(job),)
+            design = designs[design_id]
+            told[design_id] = Committed(job.tenant, design_id, design.revision, design.state, outbox)
         return told
+
+    def _mockup_ticket(self, job: FollowUp) -> OutboxRow:
+        ticket = job_ticket(
+            job_id=job.job_id,
+            publication=1,
+            tenant=job.tenant,
+            design_id=job.design_id,
+            generation=job.generation,
+        )
+        subject = self._topology.job_subject(Stage.MOCKUP, job.lane, job.tenant)
+        return OutboxRow(new_id(), subject, job_msg_id(job.job_id, 1), ticket, job.traceparent)
 
     async def _make_ready(
         self, connection: Connection, runs: Sequence[_Imaged] | Sequence[_Rendered]

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cutline.domain.errors import Reason
+from cutline.domain.outputs import BoxMm, CutoutMethod, Geometry, PrintVerdict, SizeSource
 from cutline.domain.states import Lane, Stage
 from cutline.runtime.lifecycle import Lifecycle
+from cutline.store.results import ImagingResults, Results
 from services.ingest.settings import BacklogLimits
 from tests.integration.ingest.hand_worker import HandWorker
 from tests.integration.ingest.parts import Bench, make_bench
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 
 Make = Callable[..., "Submission"]
 
+NOTHING = ImagingResults(
+    geometry=Geometry(
+        cut_width_mm=60.0, cut_height_mm=40.0, art_width_mm=54.0, art_height_mm=34.0, effective_dpi=400.0,
+        cut_length_mm=180.0, closing_radius_mm=3.0, pieces=1, holes=0, segments=12, size_source=SizeSource.EXPLICIT,
+        canvas_box=BoxMm(1, 2, 58, 36), cut_box=BoxMm(0, 0, 60, 40), shape_min_radius_mm=0.5,
+    ),
+    findings=(), print_verdict=PrintVerdict.PASS, cutout_method=CutoutMethod.FLAT,
+    cutout_confidence=1.0, artifacts=(),
+)  # fmt: skip
 SLOTS = 4
 WINDOW = 6
 
@@ -158,6 +169,29 @@ async def test_scheduled_and_immediate_are_released_alike(bench: Bench, make: Ma
     await HandWorker(bench, slots=1).take()
     assert await bench.release.release_once() == 1
     assert (await bench.job_states())[scheduled.design_id] == "QUEUED"
+
+
+async def test_the_mockups_of_a_tenant_with_many_wait_for_their_turn(bench: Bench, make: Make, tenant: str) -> None:
+    """The next stage has a window too: what is beyond has no message, and another tenant's is published at once."""
+    results = Results(bench.database, bench.topology, release_window=2)
+    worker = HandWorker(bench, slots=1)
+    outbox = {}
+    for owner, reference in ((tenant, "a"), (tenant, "b"), (tenant, "c"), ("other-tenant", "")):
+        row = make(owner, reference=reference)
+        await bench.submit(row)
+        (claim,) = await worker.take()
+        committed = await results.imaging_done(claim, NOTHING, mockups_wanted=True, traceparent="")
+        assert committed is not None
+        outbox[owner, reference] = len(committed.outbox)
+        message, _ = worker.taken.pop()
+        await message.ack_sync(timeout=5)
+
+    assert outbox == {(tenant, "a"): 1, (tenant, "b"): 1, (tenant, "c"): 0, ("other-tenant", ""): 1}
+    assert await bench.database.fetchval("SELECT count(*) FROM jobs WHERE state = 'WAITING'") == 1
+    assert await bench.release.release_once() == 1
+    name = bench.topology.consumer_name(Stage.MOCKUP, Lane.STANDARD)
+    info = await bench.broker.jetstream.consumer_info(bench.topology.jobs_stream, name)
+    assert info.num_pending == 1  # the loop sends what it released; the worker sends the others
 
 
 class TestLaneTarget:
