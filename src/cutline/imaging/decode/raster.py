@@ -157,15 +157,16 @@ def _with_colour_key(image: ImageFile.ImageFile) -> Image.Image:
 def _to_rgba(image: Image.Image) -> type_rgba:
     """The pixels as an array, copied in strips: at once, Pillow would hold them twice more, and take six times as long.
 
-    The image gets an opaque alpha channel where it has none.
+    Opaque where the image has no alpha channel.
     """
-    if image.mode != "RGBA":
-        image.putalpha(255)
     width, height = image.size
     rgba = np.empty((height, width, 4), np.uint8)
     for top in range(0, height, _STRIP_ROWS):
         bottom = min(top + _STRIP_ROWS, height)
-        rgba[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+        strip = image.crop((0, top, width, bottom))
+        if strip.mode != "RGBA":
+            strip.putalpha(255)
+        rgba[top:bottom] = np.asarray(strip)
     return rgba
 
 
