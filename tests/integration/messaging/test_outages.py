@@ -1,0 +1,103 @@
+"""Servers that vanish under a worker and come back: it waits and recovers by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cutline.embedded.servers import EmbeddedServers
+from cutline.store.migrations import migrate
+from tests.integration.messaging.conftest import Floor, open_floor
+from tests.integration.messaging.test_worker import Stand
+
+
+@pytest.fixture
+async def own_servers() -> AsyncIterator[EmbeddedServers]:
+    """A broker and a database that a test may stop."""
+    with tempfile.TemporaryDirectory(prefix="cutline-tests-") as folder:
+        servers = EmbeddedServers(Path(folder))
+        try:
+            await asyncio.gather(servers.nats.start(), servers.postgres.start())
+            await migrate(servers.postgres_dsn)
+            yield servers
+        finally:
+            await servers.stop()
+
+
+@pytest.fixture
+async def own_floor(own_servers: EmbeddedServers, tenant: str) -> AsyncIterator[Floor]:
+    """A place to work on servers of the test's own."""
+    async with open_floor(own_servers.nats_url, own_servers.postgres_dsn, tenant) as opened:
+        yield opened
+
+
+async def test_work_that_ends_while_the_broker_is_away_is_done(own_servers: EmbeddedServers, own_floor: Floor) -> None:
+    """It is committed without the broker; its message comes again and is found to be over; the next job runs."""
+    stand = Stand(own_floor)
+    stand.go_on.clear()
+    await own_floor.worker(stand)
+    job = await own_floor.submit()
+    await stand.begun.wait()
+
+    await own_servers.nats.stop()
+    stand.go_on.set()
+    await own_floor.until_state(job, "SUCCEEDED")
+    assert (await own_floor.design(job))["state"] == "READY"
+    assert await own_floor.database.fetchval("SELECT count(*) FROM outbox") == 1  # the relay's
+    await own_servers.nats.start()
+    assert await own_floor.broker.wait_connected(30)
+
+    await own_floor.until_state(await own_floor.submit(), "SUCCEEDED")
+    await own_floor.until_settled()
+    assert await own_floor.outcomes(job) == ["SUCCEEDED"]
+
+
+async def test_work_that_ends_while_the_database_is_away_is_not_repeated(
+    own_servers: EmbeddedServers, own_floor: Floor
+) -> None:
+    """The commit waits for the database, for as long as the message can well be kept; the work is done once."""
+    stand = Stand(own_floor)
+    stand.go_on.clear()
+    await own_floor.worker(stand, ack_wait_s=60)
+    job = await own_floor.submit()
+    await stand.begun.wait()
+
+    await own_servers.postgres.stop()
+    stand.go_on.set()
+    await own_servers.postgres.start()
+
+    await own_floor.until(lambda: _settled(own_floor))
+    assert await own_floor.outcomes(job) == ["SUCCEEDED"]
+    assert stand.claims == [(job.job_id, 1)]
+
+
+async def test_a_message_that_cannot_be_claimed_goes_back_for_a_while(
+    own_servers: EmbeddedServers, own_floor: Floor
+) -> None:
+    """While the database is away for longer the broker keeps the time; then the job has its first and only attempt."""
+    stand = Stand(own_floor)
+    job = await own_floor.accept()
+    await own_floor.worker(stand)
+    await own_servers.postgres.stop()
+    await own_floor.publish(job)
+    redelivered = own_floor.topology.consumers()
+
+    async def handed_back() -> bool:
+        infos = [await own_floor.broker.jetstream.consumer_info(one.stream, one.name) for one in redelivered]
+        return sum(info.num_redelivered or 0 for info in infos) == 1
+
+    await own_floor.until(handed_back)
+    await own_servers.postgres.start()
+
+    await own_floor.until(lambda: _settled(own_floor))
+    assert await own_floor.outcomes(job) == ["SUCCEEDED"]
+    row = await own_floor.job(job)
+    assert (row["failure_count"], row["crash_count"]) == (0, 0)
+
+
+async def _settled(floor: Floor) -> bool:
+    return await floor.messages() == 0
