@@ -73,7 +73,7 @@ class EmbeddedStack:
         try:
             self._report("starting nats-server, PostgreSQL and the S3 server")
             await self._supervisor.start(*self.servers.all)
-            await bootstrap(self.servers)
+            await bootstrap(self.servers, {**os.environ, **self._settings})
             self._report(f"starting {', '.join(self.services)}")
             await self._supervisor.start(*self.services.values())
         except BaseException:
