@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -17,7 +18,6 @@ from nats.aio.msg import Msg
 from nats.js.errors import APIError, NotFoundError
 
 from cutline.domain.states import Stage
-from cutline.jobs.v1.ticket_pb2 import JobTicket
 from cutline.messaging.connection import Broker
 from cutline.messaging.publisher import Publisher
 from cutline.messaging.tickets import read_ticket
@@ -41,6 +41,8 @@ PUBLISH_TIMEOUT_S: Final = 5.0
 PAUSE_S: Final = 1.0
 LATER_S: Final = 10.0
 """When to ask again about a job that somebody is still working on."""
+
+Settle = Callable[[Connection], Awaitable[ReleasedJob | Committed | Standing]]
 
 
 class Mover:
@@ -92,7 +94,9 @@ class Mover:
             if ticket is None:
                 done = await self._set_aside(subject, sequence)
             else:
-                done = await self._decide(ticket)
+                done = await self._decide(
+                    ticket.job_id, partial(settle_undelivered, topology=self._topology, ticket=ticket)
+                )
             if not done:
                 return False
             await self._drop(sequence)
@@ -120,11 +124,11 @@ class Mover:
         log.error("mover.message_unreadable", sequence=sequence)
         return all(await self._publisher.publish([copy], timeout_s=PUBLISH_TIMEOUT_S))
 
-    async def _decide(self, ticket: JobTicket) -> bool:
+    async def _decide(self, job_id: str, settle: Settle) -> bool:
         """Publishes the job anew or gives it up; False where somebody is working on it."""
 
         async def work(connection: Connection) -> Standing | tuple[OutboxRow, ...]:
-            settled = await settle_undelivered(connection, self._topology, ticket)
+            settled = await settle(connection)
             match settled:
                 case ReleasedJob():
                     rows = (self._dispatch.ticket(settled),)
@@ -137,7 +141,7 @@ class Mover:
         settled = await self._database.run_transaction(work)
         if isinstance(settled, Standing):
             return settled is Standing.STALE
-        log.warning("mover.settled", job_id=ticket.job_id, messages=[row.msg_id for row in settled])
+        log.warning("mover.settled", job_id=job_id, messages=[row.msg_id for row in settled])
         await self._dispatch.send(settled)
         return True
 
