@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutline.imaging.cutout.checker import find_checker
-from cutline.imaging.cutout.gradient import explained_share, find_drawn_gradient, ring_colours
+from cutline.imaging.cutout.gradient import explained_share, find_drawn_gradient, ring_colours, worst_channel
 from cutline.imaging.cutout.masks import outer_region, shrunk, type_mask
 from cutline.imaging.model import type_rgba
 
@@ -101,7 +101,7 @@ def _drawn_gradient(small: type_levels, flat: Background | None) -> Background |
     if drawn is None:
         return None
     if flat is not None:
-        by_one_colour = explained_share(np.abs(ring_colours(small) - flat.colour).max(axis=1))
+        by_one_colour = explained_share(worst_channel(ring_colours(small) - flat.colour))
         if drawn.border_share < by_one_colour + _LEAST_GAIN:
             return None
     return Background(drawn.field.mean(axis=(0, 1)), drawn.field, None, drawn.noise, drawn.border_share)
@@ -144,7 +144,7 @@ def _smooth_field(small: type_levels, flat: Background | None) -> Background | N
     on_border[:, :2] = on_border[:, -2:] = True
     terms = _polynomial_terms(width, height, order=2)
     fitted = _robust_fit(terms[on_border], small[on_border])
-    stray = np.abs(terms @ fitted - small).max(axis=2)
+    stray = worst_channel(terms @ fitted - small)
     near = stray[on_border] <= _GRADIENT_REACH
     share = float(near.mean())
     if share < _LEAST_GRADIENT_SHARE:
@@ -153,7 +153,7 @@ def _smooth_field(small: type_levels, flat: Background | None) -> Background | N
     field, region = _grown_field(small, terms @ fitted, reach=min(_GRADIENT_REACH, 1.5 * noise + 1.5))
     if region.any():
         # What the first fit left over is no noise once the field has followed it.
-        noise = float(np.percentile(np.abs(field - small).max(axis=2)[region > 0], 98))
+        noise = float(np.percentile(worst_channel(field - small)[region > 0], 98))
     return Background(field.mean(axis=(0, 1)), field, region, noise, share)
 
 
@@ -173,7 +173,7 @@ def _grown_field(small: type_levels, field: type_levels, *, reach: float) -> tup
     region, explained_px = np.zeros((height, width), np.uint8), 0
     passable = _without_edges(small)
     for turn in range(_GROWTH_ROUNDS):
-        near = np.where((np.abs(field - small).max(axis=2) <= reach) & passable, 255, 0).astype(np.uint8)
+        near = np.where((worst_channel(field - small) <= reach) & passable, 255, 0).astype(np.uint8)
         # One step back from the art: antialiased pixels would bend the fit.
         grown = shrunk(outer_region(near), 1)
         grown_px = cv2.countNonZero(grown)
@@ -189,7 +189,7 @@ def _grown_field(small: type_levels, field: type_levels, *, reach: float) -> tup
 
 def _without_edges(small: type_levels) -> NDArray[np.bool_]:
     """Where the picture is smooth: no more restless than its own border is."""
-    rest = np.abs(small - cv2.blur(small, (5, 5))).max(axis=2)
+    rest = worst_channel(small - cv2.blur(small, (5, 5)))
     border = np.concatenate([rest[2], rest[-3], rest[:, 2], rest[:, -3]])
     return np.asarray(rest <= max(_FAINT_EDGE, 1.5 * float(np.percentile(border, 90))))
 
@@ -206,7 +206,8 @@ def _at_search_size(rgba: type_rgba) -> type_levels:
     height, width = rgba.shape[:2]
     scale = min(1.0, _SEARCH_SIDE_PX / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(rgba[..., :3], size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    # All four channels: to take three out of a large canvas first would cost more than the search itself.
+    return cv2.resize(rgba, size, interpolation=cv2.INTER_AREA)[..., :3].astype(np.float32)
 
 
 def _polynomial_terms(width: int, height: int, *, order: int) -> type_levels:
@@ -227,7 +228,7 @@ def _robust_fit(terms: type_levels, colours: type_levels) -> type_levels:
         # The normal equations are tiny and, with positions from -1 to 1, well enough conditioned in float64.
         square = (kept.T @ kept).astype(np.float64) + 1e-6 * np.eye(terms.shape[1])
         fitted = np.linalg.solve(square, (kept.T @ colours[inside]).astype(np.float64)).astype(np.float32)
-        stray = np.abs(terms @ fitted - colours).max(axis=1)
+        stray = worst_channel(terms @ fitted - colours)
         inside = stray <= max(2.0, 2.5 * float(np.median(stray)))
         if inside.sum() < terms.shape[1] * 4:
             break

@@ -93,6 +93,12 @@ def explained_share(ring_stray: NDArray[np.float32]) -> float:
     return float(lengths[lengths >= shortest].sum() / len(near))
 
 
+def worst_channel(difference: type_levels) -> type_levels:
+    """The greatest of the three channels' differences, drops the last axis; numpy's own way takes ten times as long."""
+    apart = np.abs(difference)
+    return np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
+
+
 def ring_colours(small: type_levels) -> type_levels:
     """Colours along the border on its way round, evenly thinned out; shape (n, 3)."""
     return _ring_of(small, _places(small.shape[1], small.shape[0])).colours
@@ -120,7 +126,7 @@ def _followed(
     weights = _by_consensus(_terms(ring.places, centre), ring.colours, _LINEAR_TRIALS)
     weights = _trimmed_fit(_terms(ring.places, centre), ring.colours, weights)
     for _ in range(_GROWTH_ROUNDS):
-        stray = np.abs(_terms(places, centre) @ weights - small).max(axis=2)
+        stray = worst_channel(_terms(places, centre) @ weights - small)
         region = shrunk(outer_region(np.where(stray <= REACH, 255, 0).astype(np.uint8)), 1) > 0
         if np.count_nonzero(region) < _RING_SAMPLES:
             break
@@ -132,7 +138,7 @@ def _followed(
         if centre is not None:
             centre = _tuned_centre(pixels, centre, weights)
         weights = _trimmed_fit(_terms(pixels.places, centre), pixels.colours, weights)
-    ring_stray = np.abs(_terms(ring.places, centre) @ weights - ring.colours).max(axis=1)
+    ring_stray = worst_channel(_terms(ring.places, centre) @ weights - ring.colours)
     near = ring_stray <= REACH
     if not near.any():
         return None
@@ -165,7 +171,7 @@ def _best_trial(terms: type_levels, colours: type_levels, trials: int) -> tuple[
     # Pixels at one place say nothing: a ridge keeps such systems solvable, and they lose.
     systems += 1e-6 * np.eye(count)
     weights = np.linalg.solve(systems, colours[chosen].astype(np.float64)).astype(np.float32)
-    stray = np.abs(terms @ weights - colours).max(axis=2)
+    stray = worst_channel(terms @ weights - colours)
     costs = np.minimum(stray, REACH).sum(axis=1)
     best = int(np.argmin(costs))
     return weights[best], float(costs[best])
@@ -189,7 +195,7 @@ def _tuned_centre(pixels: _Pixels, centre: tuple[float, float], weights: type_le
     def cost(at: tuple[float, float]) -> float:
         terms = _terms(pixels.places, at)
         fitted = _trimmed_fit(terms, pixels.colours, weights, rounds=2)
-        return float(np.minimum(np.abs(terms @ fitted - pixels.colours).max(axis=1), REACH).sum())
+        return float(np.minimum(worst_channel(terms @ fitted - pixels.colours), REACH).sum())
 
     least, step = cost(centre), _FIRST_STEP
     while step >= _LAST_STEP:
@@ -209,7 +215,7 @@ def _trimmed_fit(
     """Least squares over the pixels within REACH of what the last round fitted, starting with `weights`."""
     reach = 2 * REACH
     for _ in range(rounds):
-        near = np.abs(terms @ weights - colours).max(axis=1) <= reach
+        near = worst_channel(terms @ weights - colours) <= reach
         if np.count_nonzero(near) < 4 * terms.shape[1]:
             break
         kept = terms[near].astype(np.float64)
