@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from cutline.cli.engine import (
+    DEADLINE_S,
+    MEMORY_LIMIT_BYTES,
+    EngineDeadlineError,
+    EngineMemoryError,
+    EngineMissingError,
+    Made,
+    PressProfileRefusedError,
+    run_engine,
+)
 from cutline.cli.failures import ExitCode, explain, fail
 from cutline.cli.printing import VERDICT_STYLES, console
 from cutline.cli.spec_options import with_spec_but_mockups
@@ -16,9 +26,6 @@ from cutline.domain.artwork import ArtworkLimits
 from cutline.domain.errors import CutlineError
 from cutline.domain.outputs import FILE_NAMES, FindingLevel, OutputFormat, PrintVerdict
 from cutline.domain.sticker_spec import ResolvedSpec, StickerSpec, resolve
-
-if TYPE_CHECKING:
-    from cutline.imaging.model import StickerResult
 
 
 class FailOn(StrEnum):
@@ -67,24 +74,25 @@ def _read(file: Path) -> bytes:
         fail(f"{file}: {error.strerror or error}", ExitCode.BAD_INPUT)
 
 
-def _run(data: bytes, spec: ResolvedSpec, press_profile: Path | None) -> StickerResult:
+def _run(data: bytes, spec: ResolvedSpec, press_profile: Path | None) -> Made:
     try:
-        from cutline.imaging.pipeline import process as run_pipeline  # noqa: PLC0415  (an extra; see below)
-        from cutline.imaging.press_profile import PressProfile, PressProfileError  # noqa: PLC0415  (as above)
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] == "cutline":
-            raise
-        fail(f"{missing.name} is not installed: pip install 'cutline[imaging]'", ExitCode.BAD_INPUT)
-    try:
-        press = PressProfile.read(press_profile.read_bytes()) if press_profile else None
+        press_icc = press_profile.read_bytes() if press_profile else None
     except OSError as error:
         fail(f"{press_profile}: {error.strerror or error}", ExitCode.BAD_INPUT)
-    except PressProfileError as error:
+    try:
+        return run_engine(data, spec, press_icc)
+    except EngineMissingError as error:
+        fail(f"{error} is not installed: pip install 'cutline[imaging]'", ExitCode.BAD_INPUT)
+    except PressProfileRefusedError as error:
         fail(f"{press_profile} {error}", ExitCode.BAD_INPUT)
-    return run_pipeline(data, spec, press=press)
+    except EngineDeadlineError:
+        fail(f"the artwork takes longer than {DEADLINE_S:g} s; a simpler or smaller one helps", ExitCode.TIMED_OUT)
+    except EngineMemoryError:
+        limit = f"{MEMORY_LIMIT_BYTES / 1024**3:g} GiB"
+        fail(f"the artwork takes more memory than {limit}; a simpler or smaller one helps", ExitCode.BAD_INPUT)
 
 
-def _write(result: StickerResult, out: Path) -> None:
+def _write(result: Made, out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for made in result.files:
@@ -93,7 +101,7 @@ def _write(result: StickerResult, out: Path) -> None:
         fail(f"{error.filename or out}: {error.strerror or error}", ExitCode.BAD_INPUT)
 
 
-def _summarise(file: Path, result: StickerResult, out: Path) -> None:
+def _summarise(file: Path, result: Made, out: Path) -> None:
     geometry = result.geometry
     shown = console()
     shown.print(
