@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+import shapely
+from numpy.typing import NDArray
 from shapely import MultiPolygon
 
 from cutline.domain.outputs import BoxMm
@@ -38,10 +40,14 @@ class PageFrame:
     def polygons(self, shape: MultiPolygon) -> str:
         """Operators that build the rings of polygons; to be filled or clipped by the even-odd rule."""
         rings = (ring for part in shape.geoms for ring in (part.exterior, *part.interiors))
-        return "\n".join(self._ring(list(ring.coords)[:-1]) for ring in rings)
+        return "\n".join(self._ring(shapely.get_coordinates(ring)[:-1]) for ring in rings)
 
-    def _ring(self, points: Iterable[tuple[float, ...]]) -> str:
-        first, *rest = (self.point(point[0], point[1]) for point in points)
+    def _ring(self, points_mm: NDArray[np.float64]) -> str:
+        """Polygons have thousands of points, which are written at once, to a thousandth of a point."""
+        offset = (self.bleed_mm, -self.height_mm - self.bleed_mm)
+        points = (points_mm + offset) * (PT_PER_MM, -PT_PER_MM)
+        # Adding 0 turns -0 into 0.
+        first, *rest = (f"{x:.3f} {y:.3f}" for x, y in (points.round(3) + 0.0).tolist())
         return "\n".join([f"{first} m", *(f"{point} l" for point in rest), "h"])
 
     def image(self, name: str, box: BoxMm) -> str:

@@ -85,8 +85,9 @@ def _blank(cut_line: CutLine, spec: ResolvedSpec) -> _Proof:
     reach_mm = spec.bleed_mm + MARGIN_MM
     width_mm, height_mm = cut_line.trim_box.width_mm + 2 * reach_mm, cut_line.trim_box.height_mm + 2 * reach_mm
     px_per_mm = LONGER_SIDE_PX / max(width_mm, height_mm)
-    canvas = np.empty((max(1, round(height_mm * px_per_mm)), max(1, round(width_mm * px_per_mm)), 3), np.uint8)
-    canvas[:] = _TABLE
+    size = (max(1, round(width_mm * px_per_mm)), max(1, round(height_mm * px_per_mm)))
+    canvas = np.empty((size[1], size[0], 3), np.uint8)
+    cv2.rectangle(canvas, (0, 0), size, _TABLE, cv2.FILLED)
     return _Proof(canvas, px_per_mm, reach_mm)
 
 
