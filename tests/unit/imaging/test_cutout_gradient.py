@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cutline.domain.outputs import CutoutMethod
 from cutline.imaging.cutout import cut_out
 from cutline.imaging.model import Artwork, Cutout
-from tests.unit.imaging.pixel_art import composed, coverage, overlap, type_levels
+from tests.unit.imaging.pixel_art import as_jpeg, composed, coverage, overlap, type_levels
 
 SIDE_PX = 320
 COLOUR = (40, 60, 170)
@@ -51,6 +51,18 @@ def test_radial_gradients_are_known_to_their_centre(centre: tuple[float, float],
     assert cutout.method is CutoutMethod.FLAT
     assert overlap(cutout.rgba[..., 3], cover) > 0.99
     assert cutout.confidence > 0.75
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_noise_and_compression_do_not_hide_a_gradient(seed: int) -> None:
+    """A grainy gradient, stored as JPEG, is followed as well as a clean one."""
+    cover = coverage("star", SIDE_PX)
+    grain = np.random.default_rng(seed).normal(0, 1.5, (SIDE_PX, SIDE_PX, 3))
+
+    cutout = cut(as_jpeg(composed(cover, COLOUR, radial(0.4, 0.6, (230, 190, 160), (150, 200, 190)) + grain), 80))
+
+    assert cutout.method is CutoutMethod.FLAT
+    assert overlap(cutout.rgba[..., 3], cover) > 0.97
 
 
 def test_art_over_a_third_of_the_border_does_not_bend_the_gradient() -> None:
