@@ -50,6 +50,7 @@ class Delivery:
         ticket: What the message says.
         claim: The attempt, once it is claimed.
         settlement: How it ends.
+        hindered: Whether it could not be done for want of something that every job needs.
     """
 
     def __init__(self, desk: Desk, message: Msg, ticket: ticket_pb2.JobTicket, settlement: Settlement) -> None:
@@ -58,6 +59,7 @@ class Delivery:
         self.ticket = ticket
         self.claim: Claim | None = None
         self.settlement = settlement
+        self.hindered = False
         self._cancel = asyncio.Event()
         self._handling: asyncio.Future[Outcome] | None = None
         self._interrupted = False
@@ -95,6 +97,7 @@ class Delivery:
         try:
             claimed = await self.settlement.patiently(claim)
         except UnavailableError:
+            self.hindered = True
             await self.settlement.nak(UNREACHABLE_NAK_S)
             return None
         match claimed:
@@ -170,6 +173,7 @@ class Delivery:
         except Exception as error:  # noqa: BLE001  (whatever it is, the job ends and the worker goes on)
             cause = SlotDeadlineError() if timeout.expired() else error
             if (timeout.expired() or isinstance(error, UnavailableError)) and await self._outage():
+                self.hindered = True
                 return Snooze(random.uniform(*OUTAGE_PAUSE_S))  # noqa: S311  (jitter, no secret)
             return _outcome_of(cause, self._desk.hard_deadline_s)
         finally:

@@ -164,7 +164,7 @@ class _Child:
     async def kill(self) -> None:
         """Ends the process at once and waits for its end; whoever reads from it sees that."""
         self._process.kill()
-        await asyncio.to_thread(self._process.wait)
+        await asyncio.shield(asyncio.to_thread(self._process.wait))  # whoever is cancelled here leaves no zombie
 
     async def end(self) -> None:
         """Kills the process and closes the socket; nobody may be reading."""

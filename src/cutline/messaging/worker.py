@@ -37,6 +37,7 @@ from cutline.store.ids import new_id
 log = get_logger(__name__)
 
 _GIVE_BACK_PAUSE_S: Final = 1.0
+_REST_PAUSE_S: Final = 0.5
 _PUBLISH_TIMEOUT_S: Final = 2.0
 
 
@@ -80,6 +81,7 @@ class PullWorker:
             BackgroundLoop("keep", self._keep, fatal=on_fatal),
         )
         self._woken = asyncio.Event()
+        self._resting = False
 
     async def start(self) -> None:
         """Warms the slots and begins to pull as soon as the broker is reached.
@@ -136,8 +138,9 @@ class PullWorker:
         await self._doorbell.start()
         while True:
             self._woken.clear()
-            self._begin_what_waits()
-            await self._ask()
+            if not self._resting:
+                self._begin_what_waits()
+                await self._ask()
             await self._woken.wait()
 
     def _begin_what_waits(self) -> None:
@@ -188,6 +191,21 @@ class PullWorker:
             self._woken.set()
         if delivery.settlement.abandoned and delivery.claim is not None:
             self._spawn_aside(self._give_back(delivery.claim))
+        if (delivery.hindered or delivery.settlement.abandoned) and not self._resting:
+            self._resting = True
+            self._spawn_aside(self._rest())
+
+    async def _rest(self) -> None:
+        """Takes no more jobs until what they all need is there again."""
+        said = ""
+        while (problem := await self._desk.database.problem() or await self._desk.outage()) is not None:
+            if problem != said:
+                log.warning("worker.waiting", problem=problem)
+                said = problem
+            await asyncio.sleep(_REST_PAUSE_S)
+        log.info("worker.goes_on")
+        self._resting = False
+        self._woken.set()
 
     async def _give_back(self, claim: Claim) -> None:
         """Ends an attempt the database could not be told of, so that it is not taken for a crash."""

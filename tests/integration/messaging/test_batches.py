@@ -18,7 +18,6 @@ from cutline.store.results import MockupRow
 from tests.integration.messaging.conftest import Floor, Job
 from tests.integration.messaging.test_worker import RESULTS
 
-
 _T = TypeVar("_T")
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cutline.domain.errors import Reason, UnavailableError
 from cutline.embedded.servers import EmbeddedServers
+from cutline.messaging.connection import Broker
 from cutline.store.migrations import migrate
 from tests.integration.messaging.conftest import Floor, open_floor
 from tests.integration.messaging.test_worker import Stand
@@ -81,22 +83,60 @@ async def test_a_message_that_cannot_be_claimed_goes_back_for_a_while(
     """While the database is away for longer the broker keeps the time; then the job has its first and only attempt."""
     stand = Stand(own_floor)
     job = await own_floor.accept()
-    await own_floor.worker(stand)
+    worker = await own_floor.worker(stand)
     await own_servers.postgres.stop()
     await own_floor.publish(job)
-    redelivered = own_floor.topology.consumers()
-
-    async def handed_back() -> bool:
-        infos = [await own_floor.broker.jetstream.consumer_info(one.stream, one.name) for one in redelivered]
-        return sum(info.num_redelivered or 0 for info in infos) == 1
-
-    await own_floor.until(handed_back)
+    await own_floor.until(lambda: _is(worker._resting))
     await own_servers.postgres.start()
 
     await own_floor.until(lambda: _settled(own_floor))
     assert await own_floor.outcomes(job) == ["SUCCEEDED"]
     row = await own_floor.job(job)
     assert (row["failure_count"], row["crash_count"]) == (0, 0)
+
+
+async def test_a_worker_takes_no_jobs_while_what_they_need_is_away(floor: Floor) -> None:
+    """Once a job found the object store away, others stay at the broker untouched until it is back."""
+    problem: str | None = "the object store does not answer"
+    asked = 0
+
+    async def outage() -> str | None:
+        nonlocal asked
+        asked += 1
+        return problem
+
+    stand = Stand(floor)
+    stand.outcome = UnavailableError(Reason.BLOBS_UNAVAILABLE, "The file store does not answer; try again.")
+    worker = await floor.worker(stand, outage=outage)
+    first = await floor.submit()
+    await floor.until_state(first, "WAITING")
+    await floor.until(lambda: _is(worker._resting))
+    others = [await floor.submit() for _ in range(5)]
+    enough = asked + 3
+    await floor.until(lambda: _is(asked >= enough))
+    assert [await floor.outcomes(job) for job in others] == [[]] * 5
+
+    stand.outcome, problem = None, None
+    for job in others:
+        await floor.until_state(job, "SUCCEEDED")
+        assert await floor.outcomes(job) == ["SUCCEEDED"]
+
+
+async def test_a_connection_that_is_closed_for_good_ends_the_process(nats_url: str) -> None:
+    """The client mends a lost connection by itself; one that it gives up is fatal, and a restart mends it."""
+    fatal: list[str] = []
+    broker = Broker(nats_url, name="test", on_fatal=fatal.append)
+    await broker.start()
+    assert await broker.wait_connected(10)
+
+    await broker.client.close()
+
+    assert fatal == ["the connection to the broker was closed for good"]
+    await broker.stop()
+
+
+async def _is(found: bool) -> bool:
+    return found
 
 
 async def _settled(floor: Floor) -> bool:

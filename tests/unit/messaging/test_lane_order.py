@@ -23,6 +23,18 @@ def test_turns_follow_the_weights() -> None:
     assert turns == {Lane.EXPRESS: 60, Lane.STANDARD: 30, Lane.BULK: 10}
 
 
+def test_shares_foretell_the_turns_and_take_none() -> None:
+    """What free slots are asked for is what the next turns would be among the lanes that may have something."""
+    order = LaneOrder(DEFAULT_WEIGHTS)
+
+    assert order.shares(10, list(Lane)) == order.shares(10, list(Lane)) == {
+        Lane.EXPRESS: 6, Lane.STANDARD: 3, Lane.BULK: 1,
+    }  # fmt: skip
+    assert order.shares(7, [Lane.EXPRESS, Lane.BULK]) == {Lane.EXPRESS: 6, Lane.BULK: 1}
+    assert order.shares(4, [Lane.BULK]) == {Lane.BULK: 4}
+    assert order.shares(4, []) == {}
+
+
 def test_no_lane_starves() -> None:
     """Bulk has its turn within the first ten, however much express there is."""
     order = LaneOrder(DEFAULT_WEIGHTS)
