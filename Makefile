@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 RUN_STAMP = $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down install install-dev test lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling clean
+.PHONY: help run up down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults clean
 
 ##@ Use
 run: $(RUN_STAMP) ## Make stickers of the sample artworks, through every service, into out/
@@ -33,6 +33,9 @@ install-dev: $(VENV)/dev.stamp ## Add what development needs to .venv
 ##@ Check
 test: lint types arch proto-check ## Run every check and every test; ARGS="-k cut_line" picks tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-long: $(VENV)/dev.stamp ## The properties of cut lines on 2,000 random artworks each; takes hours
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist load tests/property $(ARGS)
 
 lint: $(VENV)/dev.stamp ## Find faults and format differences
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import MultiPolygon, Point, Polygon
+from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.errors import ArtworkError, Reason
-from cutline.imaging.contours import ring_area, rings_of
+from cutline.imaging.boundary import Boundaries, trace_boundaries
+from cutline.imaging.corners import sharpened
 from cutline.imaging.model import type_rgba
 from cutline.imaging.shapes import polygons_of
 
@@ -21,13 +22,18 @@ SPECK_AREA_MM2: Final = 0.5
 """A piece of art or a hole smaller than this on the finished sticker is dirt, not design."""
 SPECK_AREA_SHARE: Final = 1e-4
 """So is one smaller than this share of the largest piece; it matters for very large stickers."""
-PAD_PX: Final = 2
+PAD_PX: Final = 4
+"""Transparent pixels added around the art: a corner may be looked at that far out."""
 MIN_ART_SIDE_PX: Final = 2.0
 """Art smaller than this has no outline to speak of."""
 SIMPLIFY_PX: Final = 0.05
 SIMPLIFY_MM: Final = 0.008
 """Points closer than the larger of these to the line through their neighbours are left out: neither the pixels nor a
 blade say more."""
+
+SHORT_OF_TIP_MM: Final = 0.036
+SHORT_OF_TIP_PX_PER_MM: Final = 11.0
+"""How far a tip may stop short of where its edges meet; less at fewer pixels per mm, which are inexact enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,11 @@ class Outline:
 
 
 def trace_outline(rgba: type_rgba, *, alpha_threshold: float, longer_side_mm: float) -> Outline:
-    """Traces where alpha passes the threshold, by marching squares (Lorensen & Cline 1987) between pixel centres.
+    """Traces where alpha passes the threshold.
 
-    The canvas is padded with transparent pixels, so art that touches its edge is closed exactly there. A soft edge is
-    placed where interpolated alpha meets the threshold, a hard one on the boundary between its two pixels.
+    An antialiased edge is placed where a straight edge would give its pixels their alpha, a soft one where
+    interpolated alpha meets the threshold, and a hard one on the boundary between its two pixels. Corners between
+    straight edges are drawn out to where the edges meet. Art that touches the canvas's edge is closed exactly there.
 
     Args:
         rgba: uint8 of shape (height_px, width_px, 4).
@@ -68,8 +75,8 @@ def trace_outline(rgba: type_rgba, *, alpha_threshold: float, longer_side_mm: fl
         ArtworkError: NO_SUBJECT: no pixel reaches the threshold, or only specks do.
     """
     field, left_px, top_px = _padded_field(cv2.extractChannel(rgba, 3), alpha_threshold)
-    origin = np.array([left_px, top_px]) + 0.5 - PAD_PX
-    return _kept([ring + origin for ring in rings_of(field)], longer_side_mm)
+    boundaries = trace_boundaries(field)
+    return _kept(boundaries, field, np.array([left_px - PAD_PX, top_px - PAD_PX]), longer_side_mm)
 
 
 def _padded_field(alpha: cv2.typing.MatLike, threshold: float) -> tuple[NDArray[np.uint8], int, int]:
@@ -90,70 +97,55 @@ def _padded_field(alpha: cv2.typing.MatLike, threshold: float) -> tuple[NDArray[
         below, above = 0.5 * levels / threshold, 0.5 + 0.5 * (levels - threshold) / (1 - threshold)
         moved = np.where(np.arange(256) < least, np.minimum(below * 255, 127), np.maximum(above * 255, 128))
         part = cv2.LUT(part, moved.round().astype(np.uint8))
-    pad = cv2.copyMakeBorder(part, PAD_PX, PAD_PX, PAD_PX, PAD_PX, cv2.BORDER_CONSTANT, value=(0,))
-    return _evened(pad), left_in, top_in
+    padded = cv2.copyMakeBorder(part, PAD_PX, PAD_PX, PAD_PX, PAD_PX, cv2.BORDER_CONSTANT, value=(0,))
+    return np.asarray(padded, np.uint8), left_in, top_in
 
 
-def _evened(field: cv2.typing.MatLike) -> NDArray[np.uint8]:
-    """The field blurred by a 3 x 3 binomial filter, but for what the blur would lose.
-
-    Interpolating between the two pixels beside an antialiased edge misplaces it by up to 0.09 px, in waves that the
-    cut line would follow; over four pixels it is right within 0.02 px, and the steps of a hard mask are evened too.
-    Tips and lines of one pixel keep their own values, and so do their neighbours.
-    """
-    blurred = cv2.GaussianBlur(field, (3, 3), 0)
-    lost = cv2.subtract(_inside(field), _inside(blurred))
-    if cv2.countNonZero(lost):
-        cv2.copyTo(field, cv2.dilate(lost, np.ones((5, 5), np.uint8)), blurred)
-    return np.asarray(blurred, np.uint8)
-
-
-def _inside(field: cv2.typing.MatLike) -> cv2.typing.MatLike:
-    return cv2.threshold(field, 127, 255, cv2.THRESH_BINARY)[1]
-
-
-def _kept(rings: list[NDArray[np.float64]], longer_side_mm: float) -> Outline:
-    """Polygons of the rings that are no specks."""
-    sized = [(ring, ring_area(ring)) for ring in rings]
-    outers = [(ring, area) for ring, area in sized if area > 0]
-    largest = max(area for _, area in outers)
-    main = np.concatenate([ring for ring, area in outers if area >= 0.01 * largest])
-    side_px = float(np.ptp(main, axis=0).max())
+def _kept(boundaries: Boundaries, field: NDArray[np.uint8], origin: NDArray[np.intp], longer_side_mm: float) -> Outline:
+    """Polygons of the boundaries that are no specks."""
+    areas = np.abs(boundaries.areas)
+    outer = boundaries.parents < 0
+    largest = float(areas[outer].max())
+    boxes = boundaries.boxes
+    main = boxes[outer & (areas >= 0.01 * largest)]
+    side_px = float((main[:, 2:].max(axis=0) - main[:, :2].min(axis=0)).max())
     if side_px < MIN_ART_SIDE_PX:
         raise ArtworkError(Reason.NO_SUBJECT, "The artwork holds nothing larger than a speck.")
     least = max(SPECK_AREA_MM2 * (side_px / longer_side_mm) ** 2, SPECK_AREA_SHARE * largest)
     least = min(least, largest)
+    px_per_mm = side_px / longer_side_mm
+    short_px = SHORT_OF_TIP_MM * px_per_mm * min(1.0, px_per_mm / SHORT_OF_TIP_PX_PER_MM)
     tolerance_px = max(SIMPLIFY_PX, SIMPLIFY_MM * side_px / longer_side_mm)
-    pieces = [ring for ring, area in outers if area >= least]
-    holes = _holes_of(pieces, [ring for ring, area in sized if -area >= least])
-    polygons = [_polygon(ring, inner, tolerance_px) for ring, inner in zip(pieces, holes, strict=True)]
-    specks = [(ring, area) for ring, area in outers if area < least]
+
+    def ring(number: int) -> NDArray[np.float64]:
+        is_hard = bool(boundaries.hard[number])
+        return sharpened(boundaries.ring(number), field, short_px, is_hard=is_hard) + origin
+
+    polygons = []
+    for piece in np.flatnonzero(outer & (areas >= least)).tolist():
+        holes = np.flatnonzero((boundaries.parents == piece) & (areas >= least)).tolist()
+        polygons.append(_polygon(ring(piece), [ring(hole) for hole in holes], tolerance_px))
+    specks = outer & (areas < least)
+    art = MultiPolygon([part for part in polygons if isinstance(part, Polygon)])
+    apart = len(art.geoms) == len(polygons) and art.is_valid
     return Outline(
-        art=polygons_of(shapely.union_all(polygons)),
-        specks_dropped=len(specks),
-        specks_area_px=sum(area for _, area in specks),
-        specks_box_px=_box([ring for ring, _ in specks]),
+        art=polygons_of(art if apart else shapely.union_all(polygons)),
+        specks_dropped=int(specks.sum()),
+        specks_area_px=float(areas[specks].sum()),
+        specks_box_px=_box(boxes[specks] + np.tile(origin, 2)),
     )
 
 
-def _holes_of(pieces: list[NDArray[np.float64]], holes: list[NDArray[np.float64]]) -> list[list[NDArray[np.float64]]]:
-    """The holes of each piece: a hole belongs to the smallest piece around it."""
-    shapes = [Polygon(piece) for piece in pieces]
-    found: list[list[NDArray[np.float64]]] = [[] for _ in pieces]
-    tree = shapely.STRtree(shapes)
-    for hole in holes:
-        around = tree.query(Point(hole[0]), predicate="within")
-        found[min(around, key=lambda number: shapes[number].area)].append(hole)
-    return found
-
-
 def _polygon(outer: NDArray[np.float64], holes: list[NDArray[np.float64]], tolerance_px: float) -> BaseGeometry:
-    return Polygon(outer, holes).simplify(tolerance_px)
+    exact = Polygon(outer, holes)
+    simple = exact.simplify(tolerance_px, preserve_topology=False)
+    if isinstance(simple, Polygon) and simple.is_valid and len(simple.interiors) == len(holes):
+        return simple
+    return shapely.make_valid(exact).simplify(tolerance_px)
 
 
-def _box(rings: list[NDArray[np.float64]]) -> tuple[float, float, float, float] | None:
-    if not rings:
+def _box(boxes: NDArray[np.float64]) -> tuple[float, float, float, float] | None:
+    if not len(boxes):
         return None
-    every = np.concatenate(rings)
-    (x_min, y_min), (x_max, y_max) = every.min(axis=0), every.max(axis=0)
+    (x_min, y_min), (x_max, y_max) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     return float(x_min), float(y_min), float(x_max), float(y_max)

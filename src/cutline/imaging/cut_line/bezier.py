@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-DECIMALS: Final = 4
-"""Digits of a mm coordinate in every file: 0.1 micrometre."""
+DECIMALS: Final = 6
+"""Digits of a mm coordinate in every file: at a short handle, how tight a curve bends hangs on the fifth and sixth."""
 CORNER_DEGREES: Final = 3.0
 """A turn between two segments above this is a corner, whose radius is 0."""
+NO_HANDLE_MM: Final = 1e-4
+"""A shorter handle has no direction."""
 FLATTEN_TOLERANCE_MM: Final = 0.003
 
 type_points = NDArray[np.float64]
@@ -149,7 +151,7 @@ def _last_leg(control: type_points) -> type_points:
 
 
 def _first_long(legs: type_points) -> type_points:
-    long = np.linalg.norm(legs, axis=2) > 10.0**-DECIMALS
+    long = np.linalg.norm(legs, axis=2) > NO_HANDLE_MM
     return np.asarray(legs[np.arange(len(legs)), np.argmax(long, axis=1)])
 
 

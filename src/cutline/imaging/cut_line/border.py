@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+import shapely
 from shapely import MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.sticker_spec import ResolvedSpec
 from cutline.imaging.shapes import closed, filled, offset, opened, polygons_of
 
-ROUNDING_MARGIN: Final = 1.1
-"""Corners are rounded with this much more than the least radius: a fitted curve bends a little tighter in places."""
+SLACKS_MM: Final = (0.003, 0.01)
+"""Corners are drawn this much wider than asked for, so that a curve fitted to them has room to be no tighter: concave
+ones by moving the line inwards by as much, which scaling to the exact size takes back. The second is for outlines so
+rough that the first is not enough."""
+OPENED_SLACK_MM: Final = 0.004
+"""The same where convex corners are rounded too: tips lose several times of it."""
+TINY_RADIUS_MM: Final = 0.1
+CHORDS_MM: Final = 0.004
+"""Arcs of an offset are made of chords, which lose up to this much of their radius."""
 MIN_PIECE_MM2: Final = 0.5
 SMOOTHING_TO_MM: Final = 4.0
 SPIKE_MM2: Final = 0.02
-SPIKE_RADIUS_SHARE: Final = 0.96
+SPIKE_DEGREES: Final = 17.0
+"""A convex vertex that turns more is a spike; the chords of arcs turn less."""
+SPIKE_SLACK_MM: Final = 0.004
 """Spikes are taken off with a little less than the pieces' own radius: necks that just passed must pass again."""
 
 
@@ -25,13 +36,18 @@ def closing_radius_mm(spec: ResolvedSpec) -> float:
 
 
 def blade_radius_mm(spec: ResolvedSpec) -> float:
-    """Radius corners are rounded with, so that the fitted line keeps min_radius_mm."""
-    return spec.min_radius_mm * ROUNDING_MARGIN
+    """The least radius of the line; a tiny one is taken for a little more, because no offset draws it."""
+    return max(spec.min_radius_mm, TINY_RADIUS_MM) if spec.min_radius_mm > 0 else 0.0
+
+
+def opening_radius_mm(spec: ResolvedSpec) -> float:
+    """Radius convex corners are rounded with where the border does not round them enough."""
+    return blade_radius_mm(spec) + 2 * OPENED_SLACK_MM if spec.min_radius_mm > 0 else 0.0
 
 
 def is_opened(spec: ResolvedSpec) -> bool:
     """Whether the border alone does not round convex corners enough."""
-    return spec.border_mm < spec.min_radius_mm
+    return spec.border_mm < blade_radius_mm(spec)
 
 
 def wanted_shape(art: BaseGeometry, spec: ResolvedSpec) -> MultiPolygon:
@@ -48,21 +64,41 @@ def bordered_shape(art: BaseGeometry, spec: ResolvedSpec) -> MultiPolygon:
     wanted = wanted_shape(art, spec)
     if not is_opened(spec):
         return wanted
-    radius = blade_radius_mm(spec)
-    kept = filled(opened(closed(wanted, radius), radius))
+    kept = filled(opened(closed(wanted, blade_radius_mm(spec)), opening_radius_mm(spec)))
     return polygons_of(MultiPolygon([part for part in kept.geoms if part.area >= MIN_PIECE_MM2]))
 
 
-def smoothed(pieces: MultiPolygon, spec: ResolvedSpec) -> MultiPolygon:
+def smoothed(pieces: MultiPolygon, spec: ResolvedSpec, slack_mm: float = SLACKS_MM[0]) -> MultiPolygon:
     """The pieces with their concave corners filled; this is what the blade follows.
 
     Where a channel is about as wide as the closing disc, discs from both its ends leave sharp spikes between them.
     Opening takes those off. It takes off nothing else, because the pieces have no tighter convex corner.
     """
-    blade = blade_radius_mm(spec)
-    convex = SPIKE_RADIUS_SHARE * (blade if is_opened(spec) else min(blade, spec.border_mm))
-    shape = filled(closed(pieces, max(closing_radius_mm(spec), blade)))
-    rounded = filled(opened(shape, convex))
+    least = blade_radius_mm(spec)
+    radius = max(closing_radius_mm(spec), least)
+    if least == 0:
+        return closed(pieces, radius) if radius > 0 else filled(pieces)
+    inwards = slack_mm if radius < least + slack_mm else 0.0
+    outwards = inwards + CHORDS_MM + slack_mm if spec.border_mm < least + inwards + CHORDS_MM else 0.0
+    if is_opened(spec):
+        outwards = max(0.0, inwards - OPENED_SLACK_MM)
+    shape = filled(offset(offset(pieces, radius + outwards), -radius - inwards))
+    if not _has_spikes(shape):
+        return shape
+    convex = opening_radius_mm(spec) if is_opened(spec) else spec.border_mm + outwards - inwards
+    rounded = filled(opened(shape, min(convex - SPIKE_SLACK_MM, least + SPIKE_SLACK_MM + CHORDS_MM)))
     if shape.area - rounded.area < SPIKE_MM2:
         return rounded
-    return filled(closed(rounded, blade))
+    return closed(rounded, least + slack_mm)
+
+
+def _has_spikes(shape: MultiPolygon) -> bool:
+    for part in shape.geoms:
+        points = shapely.get_coordinates(part.exterior)
+        into = np.diff(points, axis=0)
+        out = np.roll(into, -1, axis=0)
+        cross = into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0]
+        turns = np.degrees(np.arctan2(cross, (into * out).sum(axis=1)))
+        if ((turns if part.exterior.is_ccw else -turns) > SPIKE_DEGREES).any():
+            return True
+    return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -15,24 +15,36 @@ from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import BoxMm
 from cutline.domain.sticker_spec import CutType, ResolvedSpec
 from cutline.imaging.cut_line.bezier import BezierPath, line
-from cutline.imaging.cut_line.border import blade_radius_mm, closing_radius_mm, smoothed, wanted_shape
+from cutline.imaging.cut_line.border import (
+    SLACKS_MM,
+    blade_radius_mm,
+    closing_radius_mm,
+    is_opened,
+    smoothed,
+    wanted_shape,
+)
 from cutline.imaging.cut_line.fit import fit_ring
 from cutline.imaging.cut_line.holes import InnerCuts, inner_cuts
 from cutline.imaging.cut_line.islands import NECK_MM, join_islands
 from cutline.imaging.cut_line.liner import liner_path, outline_of
 from cutline.imaging.cut_line.model import CutLine, Join, box_mm
+from cutline.imaging.cut_line.radius import eased
 from cutline.imaging.cut_line.rings import ring_points, smallest_radius_mm
 from cutline.imaging.cut_line.scale import Scaled, solve_scale
 from cutline.imaging.outline import Outline
 from cutline.imaging.shapes import polygons_of
 
-FIT_TOLERANCES_MM: Final = (0.02, 0.04)
-"""How far the fitted line may lie from the shape, least and most; in between it follows the size of a pixel, whose
-steps it should not trace."""
-FIT_TOLERANCE_PX: Final = 0.2
+FIT_TOLERANCE_MM: Final = 0.015
+"""How far the fitted line may lie from the shape."""
 FINER: Final = (1.0, 0.6)
 """Shares of that tolerance tried in turn, where the line fails its own checks."""
 STRAIGHT_TOLERANCE_MM: Final = 0.01
+MOST_EASED_MM: Final = 0.015
+"""How far a point of the line may be moved to make a bend no tighter than allowed."""
+EASINGS: Final = 3
+"""Times the line is eased: each time it is stretched to its exact box again, which bends it a little."""
+HELD: Final = 1.00002
+"""Share of the least radius that counts as held; what is above 1 is for the rounding of coordinates in files."""
 NO_PATHS: Final[tuple[BezierPath, ...]] = ()
 CONTAINMENT_MM: Final = 0.05
 """Art with border may stand out of the finished line by this much at most."""
@@ -54,33 +66,50 @@ def build_cut_line(outline: Outline, spec: ResolvedSpec) -> CutLine:
     pieces = scaled.bordered
     joins: tuple[Join, ...] = ()
     if len(outline.art.geoms) > 1 or len(pieces.geoms) > 1:
-        pieces, joins = join_islands(pieces, spec.island_policy, neck_mm=max(NECK_MM, 2 * blade_radius_mm(spec)))
-    shape = smoothed(pieces, spec)
-    holes = inner_cuts(scaled.art, shape, spec)
-    fitted = _fitted(shape, holes, scaled, spec)
+        pieces, joins = join_islands(pieces, spec.island_policy, neck_mm=max(NECK_MM, 2 * spec.min_radius_mm))
+    holes = inner_cuts(scaled.art, smoothed(pieces, spec), spec) if spec.inner_cuts else InnerCuts((), 0, ())
+    fitted = _fitted(pieces, holes, scaled, spec)
     return _placed(fitted, scaled, spec, joins, holes)
 
 
-def _fitted(shape: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: ResolvedSpec) -> _Fitted:
-    for fit in _fits(_fit_tolerance_mm(scaled.mm_per_px), spec):
-        outer = _fill_box(tuple(fit(part) for part in shape.geoms), scaled.box)
-        inner = tuple(fit(part) for part in holes.cut)
-        if _is_sound(outer, inner, scaled.bordered):
-            return _Fitted(outer, inner)
+def _fitted(pieces: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: ResolvedSpec) -> _Fitted:
+    """The first try that holds everything, else the one that bends widest of those that are sound."""
+    best: tuple[float, _Fitted] | None = None
+    for slack_mm in SLACKS_MM:
+        shape = smoothed(pieces, spec, slack_mm)
+        for share in FINER:
+            fit = partial(_fit, tolerance_mm=share * FIT_TOLERANCE_MM, spec=spec)
+            tried = _tried(shape, holes, scaled, spec, fit)
+            if not _is_sound(tried.outer, tried.inner, scaled.bordered):
+                continue
+            radius_mm = min(path.rounded().tightest[0] for path in (*tried.outer, *tried.inner))
+            if radius_mm >= spec.min_radius_mm * HELD:
+                return tried
+            if best is None or radius_mm > best[0]:
+                best = radius_mm, tried
+    if best is not None:
+        return best[1]
+    # A ragged edge is followed by straight segments; findings about radius and complexity say what it is.
+    straight = _tried(smoothed(pieces, spec), holes, scaled, spec, _straight)
+    if _is_sound(straight.outer, straight.inner, scaled.bordered):
+        return straight
     raise ArtworkError(
         Reason.CUT_LINE_IMPOSSIBLE,
         "No line without crossings follows this art; more smoothing or a larger border makes it simpler.",
     )
 
 
-def _fits(tolerance_mm: float, spec: ResolvedSpec) -> Iterator[Callable[[Polygon], BezierPath]]:
-    """Ways to make a path of a polygon, best first.
-
-    The last one follows a ragged edge by straight segments; findings about radius and complexity say what it is.
-    """
-    for share in FINER:
-        yield partial(_fit, tolerance_mm=share * tolerance_mm, spec=spec)
-    yield _straight
+def _tried(
+    shape: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: ResolvedSpec, fit: Callable[[Polygon], BezierPath]
+) -> _Fitted:
+    outer = _fill_box(tuple(fit(part) for part in shape.geoms), scaled.box)
+    for _ in range(EASINGS if fit is not _straight else 0):
+        eased_outer = tuple(_eased(path, spec) for path in outer)
+        if all(new.control is old.control for new, old in zip(eased_outer, outer, strict=True)):
+            break
+        outer = _fill_box(eased_outer, scaled.box)
+    inner = tuple(fit(part) if fit is _straight else _eased(fit(part), spec) for part in holes.cut)
+    return _Fitted(outer, inner)
 
 
 def _straight(polygon: Polygon) -> BezierPath:
@@ -88,13 +117,12 @@ def _straight(polygon: Polygon) -> BezierPath:
     return BezierPath(np.stack([line(*ends) for ends in zip(points, np.roll(points, -1, axis=0), strict=True)]))
 
 
-def _fit_tolerance_mm(mm_per_px: float) -> float:
-    least, most = FIT_TOLERANCES_MM
-    return min(max(FIT_TOLERANCE_PX * mm_per_px, least), most)
-
-
 def _fit(polygon: Polygon, *, tolerance_mm: float, spec: ResolvedSpec) -> BezierPath:
-    return fit_ring(ring_points(polygon), tolerance_mm=tolerance_mm, min_radius_mm=spec.min_radius_mm)
+    return fit_ring(ring_points(polygon), tolerance_mm=tolerance_mm, min_radius_mm=blade_radius_mm(spec))
+
+
+def _eased(path: BezierPath, spec: ResolvedSpec) -> BezierPath:
+    return BezierPath(eased(path.control, blade_radius_mm(spec), MOST_EASED_MM))
 
 
 def _fill_box(paths: tuple[BezierPath, ...], bounds: tuple[float, float, float, float]) -> tuple[BezierPath, ...]:
@@ -131,7 +159,7 @@ def _placed(fitted: _Fitted, scaled: Scaled, spec: ResolvedSpec, joins: tuple[Jo
     through, kiss = fitted.outer, NO_PATHS
     if spec.cut_type is CutType.KISS_CUT:
         face = MultiPolygon([outline_of(path) for path in fitted.outer])
-        liner = liner_path(face, spec, tolerance_mm=_fit_tolerance_mm(scaled.mm_per_px))
+        liner = liner_path(face, spec, tolerance_mm=FIT_TOLERANCE_MM)
         through, kiss = (liner,), fitted.outer
     low, _ = _box_of(through)
     shift = (-float(low[0]), -float(low[1]))
@@ -145,7 +173,7 @@ def _placed(fitted: _Fitted, scaled: Scaled, spec: ResolvedSpec, joins: tuple[Jo
     through, kiss, inner = moved(through), moved(kiss), moved(fitted.inner)
     outside = shapely.union_all([outline_of(path) for path in kiss or through])
     holes_cut = shapely.union_all([outline_of(path) for path in inner])
-    wanted = wanted_shape(scaled.art, spec)
+    wanted = wanted_shape(scaled.art, spec) if is_opened(spec) else scaled.bordered
     return CutLine(
         through=through,
         kiss=kiss,

@@ -1,20 +1,22 @@
 """Fits a smooth path of few cubic Beziers to a ring of points.
 
-After Schneider, "An Algorithm for Automatically Fitting Digitized Curves" (Graphics Gems, 1990): least squares with
-given end tangents, Newton reparametrisation, and a split where the error is largest. Added here: straight edges stay
-straight, corners stay corners, a smooth ring starts at its extremes, and a piece is split further where it would bend
-tighter than allowed.
+Straight edges stay straight, corners stay corners, arcs become cubics of their own circle (arcs.py). What lies between
+is fitted by least squares and split where the error is largest (span.py), all pieces at once; a smooth ring starts at
+its extremes. Last, the joints of what bends tighter than allowed are moved a little (radius.py).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cutline.imaging.cut_line.bezier import BezierPath, line, type_points
-from cutline.imaging.cut_line.span import Span, fit_one, least_radius, relaxed
+from cutline.imaging.cut_line.arcs import Arc, find_arcs, reaching_lines, touching
+from cutline.imaging.cut_line.bezier import BezierPath, line, radii_along, type_points
+from cutline.imaging.cut_line.polyline import Polyline
+from cutline.imaging.cut_line.span import Fits, Spans, fit_spans
 
 CORNER_DEGREES: Final = 32.0
 """A vertex that turns more than this is a corner. Arcs of an offset turn 15 degrees a vertex at most."""
@@ -22,16 +24,29 @@ STRAIGHT_MIN_MM: Final = 3.0
 STRAIGHT_TURN: Final = (1.5, 10.0)
 """An edge that long is a straight part of the shape if the ring turns by so many degrees within so many mm past both
 its ends. Without that turn it may as well be the chord of a wide curve."""
-TANGENT_REACHES_MM: Final = (3.0, 1.5, 0.8, 0.4, 0.2)
-"""How far to both sides of a split its tangent is measured, longest first."""
-BEND_REACH_MM: Final = 0.5
-"""The same where curvature jumps, to each side alone."""
 MAX_EDGE_MM: Final = 0.4
 """Points are added where edges are longer; least squares weighs points, not lengths."""
 MIN_SPAN_MM: Final = 0.25
 """A shorter piece is not split any more."""
-RADIUS_SLACK: Final = 0.95
-"""A piece that bends tighter than this share of the least radius is split; one above it is only relaxed."""
+RADIUS_SLACK: Final = 0.97
+"""A piece that bends tighter than this share of the least radius is split; one above it is only eased."""
+SHORTEST_GAP_MM: Final = 0.4
+"""Two arcs with less than this between them may be joined where their circles touch."""
+CRUMB_MM: Final = 0.12
+CRUMB_COSINE: Final = 0.9
+"""Elements shorter than that, and turning by less than this cosine, are no elements."""
+NO_TURN_COSINE: Final = 1 - 1e-5
+LEVELS: Final = 40
+
+
+@dataclass(frozen=True)
+class _Joint:
+    """A vertex where elements of the path meet: its place and the unit tangents arriving and leaving."""
+
+    vertex: int
+    point: type_points
+    arriving: type_points
+    leaving: type_points
 
 
 def fit_ring(ring: type_points, *, tolerance_mm: float, min_radius_mm: float) -> BezierPath:
@@ -42,45 +57,18 @@ def fit_ring(ring: type_points, *, tolerance_mm: float, min_radius_mm: float) ->
         tolerance_mm: How far the path may lie from the ring.
         min_radius_mm: How tight the path may bend where the ring itself bends no tighter.
     """
-    segments: list[type_points] = []
-    for span in _spans(ring):
-        if len(span.points) == 2:
-            segments.append(line(span.points[0], span.points[1]))
-        else:
-            segments.extend(_fit_span(span, tolerance_mm, min_radius_mm))
-    return BezierPath(np.stack(segments))
-
-
-def _spans(ring: type_points) -> list[Span]:
-    """Cuts the ring at corners, at the ends of straight edges, and a smooth one at its extremes."""
-    count = len(ring)
     edges = np.roll(ring, -1, axis=0) - ring
     lengths = np.linalg.norm(edges, axis=1)
     headings = edges / np.maximum(lengths, 1e-12)[:, None]
     cosines = (headings * np.roll(headings, 1, axis=0)).sum(axis=1)
     corner = np.degrees(np.arccos(np.clip(cosines, -1, 1))) > CORNER_DEGREES
     straight = _straight_edges(lengths, headings) | (corner & np.roll(corner, -1))
-    fixed = corner | straight | np.roll(straight, 1)
-    # A smooth ring has no natural place to start; its extremes are as good as type designers find them.
-    extreme = np.zeros_like(ring) if fixed.any() else _extremes(ring)
-    breaks = np.flatnonzero(fixed | (extreme != 0).any(axis=1))
-
-    def tangent(vertex: int, *, leaving: bool) -> type_points:
-        before, after = headings[vertex - 1], headings[vertex]
-        if corner[vertex]:
-            return np.asarray(after if leaving else before)
-        if straight[vertex]:
-            return np.asarray(after)
-        return np.asarray(before if straight[vertex - 1] else extreme[vertex])
-
-    spans = []
-    for first, last in zip(breaks.tolist(), np.roll(breaks, -1).tolist(), strict=True):
-        end = last if last > first else last + count
-        points = ring[np.arange(first, end + 1) % count]
-        if not (end == first + 1 and straight[first]):
-            points = _densified(points)
-        spans.append(Span(points, tangent(first, leaving=True), tangent(last, leaving=False)))
-    return spans
+    _bend_one_of_two(straight, lengths, corner, cosines)
+    joined = _joined(ring, _clear_of(find_arcs(ring), straight), lengths)
+    joints = _joints(ring, headings, corner, straight, joined)
+    return BezierPath(
+        np.stack(_elements(ring, joints, straight, joined, tolerance_mm=tolerance_mm, min_radius_mm=min_radius_mm))
+    )
 
 
 def _straight_edges(lengths: type_points, headings: type_points) -> NDArray[np.bool_]:
@@ -88,6 +76,14 @@ def _straight_edges(lengths: type_points, headings: type_points) -> NDArray[np.b
     for edge in np.flatnonzero(lengths >= STRAIGHT_MIN_MM):
         straight[edge] = all(_turns(lengths, headings, int(edge), step) for step in (1, -1))
     return straight
+
+
+def _bend_one_of_two(
+    straight: NDArray[np.bool_], lengths: type_points, corner: NDArray[np.bool_], cosines: type_points
+) -> None:
+    """Where two straight edges meet at less than a corner, the shorter one has to bend."""
+    for vertex in np.flatnonzero(straight & np.roll(straight, 1) & ~corner & (cosines < NO_TURN_COSINE)).tolist():
+        straight[vertex if lengths[vertex] < lengths[vertex - 1] else vertex - 1] = False
 
 
 def _turns(lengths: type_points, headings: type_points, edge: int, step: int) -> bool:
@@ -102,6 +98,78 @@ def _turns(lengths: type_points, headings: type_points, edge: int, step: int) ->
         passed += float(lengths[at])
         at = (at + step) % count
     return False
+
+
+def _clear_of(arcs: list[Arc], straight: NDArray[np.bool_]) -> list[Arc]:
+    """Arcs that no straight edge is part of."""
+    count = len(straight)
+    return [arc for arc in arcs if not straight[np.arange(arc.first, arc.first + arc.vertices) % count].any()]
+
+
+def _joined(ring: type_points, arcs: list[Arc], lengths: type_points) -> dict[int, Arc]:
+    """Arcs by their first vertex, ended where their circles touch a line or each other."""
+    count = len(ring)
+    current = [reaching_lines(arc, ring) for arc in arcs]
+    for number in range(len(current) if len(current) > 1 else 0):
+        following = (number + 1) % len(current)
+        earlier, later = current[number], current[following]
+        last = (earlier.first + earlier.vertices) % count
+        between = np.arange(last, last + (later.first - last) % count) % count
+        if lengths[between].sum() <= SHORTEST_GAP_MM and (pair := touching(earlier, later, count)) is not None:
+            current[number], current[following] = pair
+    return {arc.first: arc for arc in current}
+
+
+def _joints(
+    ring: type_points,
+    headings: type_points,
+    corner: NDArray[np.bool_],
+    straight: NDArray[np.bool_],
+    arcs: dict[int, Arc],
+) -> list[_Joint]:
+    """Where elements meet: corners, ends of straight edges and of arcs; the extremes of a ring without any."""
+    count = len(ring)
+    ending = {(arc.first + arc.vertices) % count: arc for arc in arcs.values()}
+    fixed = corner | straight | np.roll(straight, 1)
+    inside = np.zeros(count, dtype=bool)
+    for arc in arcs.values():
+        inside[np.arange(arc.first + 1, arc.first + arc.vertices) % count] = True
+    at = set(np.flatnonzero(fixed & ~inside).tolist()) | set(arcs) | set(ending)
+    extreme = np.zeros_like(ring)
+    if not at:
+        extreme = _extremes(ring)
+        at = set(np.flatnonzero((extreme != 0).any(axis=1)).tolist())
+    joints = []
+    for vertex in sorted(at):
+        before, after = headings[vertex - 1], headings[vertex]
+        opening, closing = arcs.get(vertex), ending.get(vertex)
+        point = ring[vertex]
+        if closing is not None:
+            point, before = closing.point(closing.end), closing.tangent(closing.end)
+        if opening is not None:
+            point, after = opening.point(opening.start), opening.tangent(opening.start)
+        if not corner[vertex]:
+            sure = (
+                closing is not None or bool(straight[vertex - 1]),
+                opening is not None or bool(straight[vertex]),
+            )
+            before = after = _through(before, after, sure, extreme[vertex])
+        joints.append(_Joint(vertex, point, before, after))
+    return joints
+
+
+def _through(before: type_points, after: type_points, sure: tuple[bool, bool], extreme: type_points) -> type_points:
+    """The one tangent of a smooth joint: that of the side whose tangent is sure, or the mean of both."""
+    if extreme.any():
+        return extreme
+    if sure == (True, False):
+        return before
+    return after if sure == (False, True) else _mean(before, after)
+
+
+def _mean(one: type_points, other: type_points) -> type_points:
+    both = one + other
+    return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12))
 
 
 def _extremes(ring: type_points) -> type_points:
@@ -119,103 +187,141 @@ def _extremes(ring: type_points) -> type_points:
     return tangents
 
 
-def _densified(points: type_points) -> type_points:
-    """The polyline with points added so that no edge is longer than MAX_EDGE_MM."""
-    lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    parts = np.maximum(1, np.ceil(lengths / MAX_EDGE_MM)).astype(int)
-    if len(points) == 2:
-        parts = np.maximum(parts, 2)
-    starts = np.repeat(np.arange(len(parts)), parts)
-    share = (np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)) / parts[starts]
-    inner = points[starts] + share[:, None] * (points[starts + 1] - points[starts])
-    return np.concatenate([inner, points[-1:]])
-
-
-def _fit_span(span: Span, tolerance_mm: float, min_radius_mm: float) -> list[type_points]:
-    """Segments for a span in order, by splitting until each piece holds tolerance and radius."""
-    done: list[type_points] = []
-    waiting = [(span, *fit_one(span, tolerance_mm))]
-    while waiting:
-        piece, segment, errors = waiting.pop()
-        if len(piece.points) < 5 or piece.along[-1] < MIN_SPAN_MM:
-            done.append(relaxed(segment, piece, tolerance_mm, min_radius_mm))
-            continue
-        worst = int(np.argmax(errors))
-        too_far = errors[worst] > tolerance_mm
-        radius_mm = least_radius(segment)
-        if not too_far and radius_mm >= RADIUS_SLACK * min_radius_mm:
-            done.append(relaxed(segment, piece, tolerance_mm, min_radius_mm))
-            continue
-        if too_far:
-            at = min(max(worst, 2), len(piece.points) - 3)
-            head, tail = _split(piece, at, _tangent(piece, at, tolerance_mm))
+def _elements(
+    ring: type_points,
+    joints: list[_Joint],
+    straight: NDArray[np.bool_],
+    arcs: dict[int, Arc],
+    *,
+    tolerance_mm: float,
+    min_radius_mm: float,
+) -> list[type_points]:
+    """Cubics of all elements in order."""
+    count = len(ring)
+    joints = _without_short_gaps(joints, straight, arcs)
+    polyline = Polyline(ring, MAX_EDGE_MM)
+    slots: list[list[type_points]] = [[] for _ in joints]
+    gaps: list[tuple[int, _Joint, _Joint]] = []
+    for number, (joint, after) in enumerate(zip(joints, joints[1:] + joints[:1], strict=True)):
+        if joint.vertex in arcs:
+            slots[number] = _between(joint, after, arcs[joint.vertex].cubics(min_radius_mm, tolerance_mm))
+        elif straight[joint.vertex] and after.vertex == (joint.vertex + 1) % count:
+            slots[number] = [line(joint.point, after.point)]
         else:
-            at = _bend_change(piece)
-            head, tail = _split(piece, at, _tangent_between_bends(piece, at))
-        parts = [(part, *fit_one(part, tolerance_mm)) for part in (tail, head)]
+            gaps.append((number, joint, after))
+    if gaps:
+        start = polyline.vertices[[joint.vertex for _, joint, _ in gaps]]
+        end = polyline.vertices[[after.vertex for _, _, after in gaps]]
+        spans = Spans(
+            start,
+            np.where(end > start, end, end + polyline.length),
+            np.array([(joint.point, after.point) for _, joint, after in gaps]),
+            np.array([(joint.leaving, after.arriving) for _, joint, after in gaps]),
+        )
+        fitted = fit_stretches(polyline, spans, tolerance_mm, min_radius_mm)
+        for (number, _, _), cubics in zip(gaps, fitted, strict=True):
+            slots[number] = cubics
+    return [cubic for slot in slots for cubic in slot]
+
+
+def _without_short_gaps(joints: list[_Joint], straight: NDArray[np.bool_], arcs: dict[int, Arc]) -> list[_Joint]:
+    """The joints, those put together that leave no more than a crumb between them.
+
+    A crumb bends as the rounding of its coordinates has it.
+    """
+    kept = list(joints)
+    number = 0
+    while number < len(kept) and len(kept) > 4:
+        joint, after = kept[number], kept[(number + 1) % len(kept)]
+        short = float(np.linalg.norm(after.point - joint.point)) < CRUMB_MM
+        is_gap = joint.vertex not in arcs and not straight[joint.vertex]
+        smooth = all(
+            float(one @ other) > CRUMB_COSINE
+            for one, other in (
+                (joint.arriving, joint.leaving),
+                (joint.leaving, after.leaving),
+                (after.arriving, after.leaving),
+            )
+        )
+        if short and is_gap and smooth:
+            tangent = _mean(joint.arriving, after.leaving)
+            kept[(number + 1) % len(kept)] = _Joint(after.vertex, (joint.point + after.point) / 2, tangent, tangent)
+            del kept[number]
+        else:
+            number += 1
+    return kept
+
+
+def _between(joint: _Joint, after: _Joint, cubics: list[type_points]) -> list[type_points]:
+    """An arc's cubics with their ends and tangents put on the joints, which neighbours may have moved a little."""
+    leaving, arriving = np.linalg.norm(cubics[0][1] - cubics[0][0]), np.linalg.norm(cubics[-1][3] - cubics[-1][2])
+    cubics[0][:2] = joint.point, joint.point + leaving * joint.leaving
+    cubics[-1][2:] = after.point - arriving * after.arriving, after.point
+    return cubics
+
+
+def fit_stretches(
+    polyline: Polyline, spans: Spans, tolerance_mm: float, min_radius_mm: float
+) -> list[list[type_points]]:
+    """Cubics for each stretch in order, by splitting all of them until each holds tolerance and radius."""
+    done: list[tuple[NDArray[np.intp], NDArray[np.float64], type_points]] = []
+    roots = np.arange(len(spans))
+    fits = fit_spans(polyline, spans, tolerance_mm)
+    for _ in range(LEVELS):
+        radius = least_radii(fits.control)
+        length = spans.end - spans.start
+        too_far = fits.error > tolerance_mm
+        too_tight = ~too_far & (radius < RADIUS_SLACK * min_radius_mm)
+        splits = (too_far & (length > MIN_SPAN_MM)) | (too_tight & (length > 2 * MIN_SPAN_MM))
+        done.append((roots[~splits], spans.start[~splits], fits.control[~splits]))
+        if not splits.any():
+            break
+        parents, tight = spans.chosen(splits), too_tight[splits]
+        halves = _halves(polyline, parents, fits.worst[splits], tight, tolerance_mm)
+        fitted = fit_spans(polyline, halves, tolerance_mm)
         # Splitting for the radius helps only while the points say more than their own rounding noise.
-        if not too_far and min(least_radius(part[1]) for part in parts) <= radius_mm:
-            done.append(relaxed(segment, piece, tolerance_mm, min_radius_mm))
-            continue
-        waiting += parts
-    return done
+        least = least_radii(fitted.control).reshape(-1, 2).min(axis=1)
+        useless = tight & (least <= radius[splits])
+        done.append((roots[splits][useless], parents.start[useless], fits.control[splits][useless]))
+        keep = np.repeat(~useless, 2)
+        roots = np.repeat(roots[splits], 2)[keep]
+        spans = halves.chosen(keep)
+        fits = Fits(fitted.control[keep], fitted.error[keep], fitted.worst[keep])
+    root, start, control = (np.concatenate(part) for part in zip(*done, strict=True))
+    order = np.lexsort((start, root))
+    ordered: list[list[type_points]] = [[] for _ in range(int(root.max()) + 1)]
+    for index in order:
+        ordered[int(root[index])].append(control[index])
+    return ordered
 
 
-def _split(piece: Span, at: int, tangent: type_points) -> tuple[Span, Span]:
-    return (
-        Span(piece.points[: at + 1], piece.start_tangent, tangent),
-        Span(piece.points[at:], tangent, piece.end_tangent),
+def _halves(
+    polyline: Polyline, spans: Spans, worst: NDArray[np.float64], tight: NDArray[np.bool_], tolerance_mm: float
+) -> Spans:
+    """Both parts of each stretch, next to each other: split at the worst point, or where its bend changes most."""
+    length = spans.end - spans.start
+    margin = np.minimum(0.1 * length, MIN_SPAN_MM / 2)
+    at = np.clip(worst, spans.start + margin, spans.end - margin)
+    if tight.any():
+        at[tight] = polyline.bend_changes(spans.start[tight], spans.end[tight])
+    room = np.minimum(at - spans.start, spans.end - at)
+    tangents = polyline.tangents(at, room, tolerance_mm)
+    if tight.any():
+        tangents[tight] = polyline.tangents_between_bends(at[tight], room[tight])
+    points = polyline.at(at)
+    return Spans(
+        np.stack([spans.start, at], axis=1).ravel(),
+        np.stack([at, spans.end], axis=1).ravel(),
+        np.stack(
+            [np.stack([spans.ends[:, 0], points], axis=1), np.stack([points, spans.ends[:, 1]], axis=1)], axis=1
+        ).reshape(-1, 2, 2),
+        np.stack(
+            [np.stack([spans.tangents[:, 0], tangents], axis=1), np.stack([tangents, spans.tangents[:, 1]], axis=1)],
+            axis=1,
+        ).reshape(-1, 2, 2),
     )
 
 
-def _bend_change(piece: Span) -> int:
-    """The point where curvature changes most, such as where an arc meets another or a straight line.
-
-    One cubic across such a point bends tighter than the arc on one side of it.
-    """
-    steps = np.diff(piece.points, axis=0)
-    turns = steps[:-1, 0] * steps[1:, 1] - steps[:-1, 1] * steps[1:, 0]
-    lengths = np.linalg.norm(steps, axis=1)
-    mean = (lengths[:-1] + lengths[1:]) / 2
-    bend = turns / np.maximum(lengths[:-1] * lengths[1:] * mean, 1e-12)
-    # Mean curvature over two points on each side; the ring's own rounding noise is about that long.
-    padded = np.concatenate([bend[:1], bend, bend[-1:]])
-    change = np.abs((padded[2:-1] + padded[3:]) / 2 - (padded[:-3] + padded[1:-2]) / 2)
-    return int(np.argmax(change)) + 2 if len(change) > 2 else len(piece.points) // 2
-
-
-def _tangent_between_bends(piece: Span, at: int) -> type_points:
-    """Unit tangent where curvature jumps: the mean of the slopes at which the parabolas of both sides arrive."""
-    along = piece.along - piece.along[at]
-    slopes = []
-    for side in (along <= 0, along >= 0):
-        near = side & (np.abs(along) <= BEND_REACH_MM)
-        if near.sum() < 3:
-            near = side & (np.abs(along) <= np.sort(np.abs(along[side]))[min(2, side.sum() - 1)])
-        basis = np.stack([np.ones(near.sum()), along[near], along[near] ** 2], axis=1)
-        slope = np.linalg.lstsq(basis, piece.points[near], rcond=None)[0][1]
-        slopes.append(slope / max(float(np.linalg.norm(slope)), 1e-12))
-    both = slopes[0] + slopes[1]
-    return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12))
-
-
-def _tangent(piece: Span, at: int, tolerance_mm: float) -> type_points:
-    """Unit tangent at a point: the slope of the parabola through the longest stretch around it that is one.
-
-    A long stretch averages the steps of the pixels out; a short one is all there is next to a tight bend.
-    """
-    along = piece.along - piece.along[at]
-    room = min(-along[0], along[-1])
-    slope = piece.points[min(at + 1, len(along) - 1)] - piece.points[at - 1]
-    for reach in TANGENT_REACHES_MM:
-        near = np.abs(along) <= min(reach, room)
-        if reach > 2 * room or near.sum() < 4:
-            continue
-        x = along[near]
-        basis = np.stack([np.ones_like(x), x, x * x], axis=1)
-        solved, _, rank, _ = np.linalg.lstsq(basis, piece.points[near], rcond=None)
-        if rank == 3:
-            slope = solved[1]
-            if np.abs(basis @ solved - piece.points[near]).max() < 0.5 * tolerance_mm:
-                break
-    return np.asarray(slope / max(float(np.linalg.norm(slope)), 1e-12))
+def least_radii(control: type_points) -> NDArray[np.float64]:
+    """Smallest radius along each cubic, in mm."""
+    return np.asarray(radii_along(control)[0].min(axis=1))

@@ -9,7 +9,7 @@ from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.sticker_spec import ResolvedSpec
-from cutline.imaging.cut_line.border import blade_radius_mm
+from cutline.imaging.cut_line.border import is_opened, opening_radius_mm
 from cutline.imaging.shapes import closed, offset, opened
 
 MIN_WALL_MM: Final = 1.0
@@ -52,9 +52,9 @@ def inner_cuts(art: MultiPolygon, face: BaseGeometry, spec: ResolvedSpec) -> Inn
 
 
 def _blade_shape(hole: Polygon, spec: ResolvedSpec) -> list[Polygon]:
-    radius = blade_radius_mm(spec)
+    radius = opening_radius_mm(spec)
     shape = offset(hole, -spec.border_mm)
-    if spec.border_mm < spec.min_radius_mm:
+    if is_opened(spec):
         shape = closed(shape, radius)
     return [Polygon(part.exterior) for part in opened(shape, radius).geoms if part.area >= MIN_HOLE_MM2]
 

@@ -10,11 +10,16 @@ from shapely import MultiPolygon, Polygon
 from cutline.domain.sticker_spec import LinerShape, ResolvedSpec
 from cutline.imaging.cut_line.bezier import BezierPath, line
 from cutline.imaging.cut_line.fit import fit_ring
+from cutline.imaging.cut_line.radius import eased
 from cutline.imaging.cut_line.rings import ring_points
 from cutline.imaging.shapes import closed, filled, offset
 
 CORNER_MM: Final = 3.0
 """Radius of a rectangular liner's corners."""
+SLACK_MM: Final = 0.01
+"""Corners are this much wider than asked for, so that a curve fitted to them has room to be no tighter."""
+WIDER: Final = 1.01
+"""A quarter circle drawn as one cubic bends 0.8 % tighter than its radius in places."""
 _KAPPA: Final = 4 / 3 * (np.sqrt(2) - 1)
 """Handle length of a quarter circle of radius 1; the curve leaves the circle by 0.03 % at most."""
 
@@ -24,16 +29,19 @@ def liner_path(face: MultiPolygon, spec: ResolvedSpec, *, tolerance_mm: float) -
     if spec.liner_shape is LinerShape.RECTANGLE:
         x_min, y_min, x_max, y_max = face.bounds
         margin = spec.liner_margin_mm
-        return _rounded_rectangle((x_min - margin, y_min - margin, x_max + margin, y_max + margin))
-    around = filled(closed(offset(face, spec.liner_margin_mm), max(CORNER_MM, spec.min_radius_mm)))
+        box = (x_min - margin, y_min - margin, x_max + margin, y_max + margin)
+        return _rounded_rectangle(box, WIDER * spec.min_radius_mm)
+    radius_mm = max(CORNER_MM, spec.min_radius_mm + SLACK_MM)
+    around = filled(closed(offset(face, spec.liner_margin_mm), radius_mm))
     if len(around.geoms) > 1:  # pieces kept apart still share one liner
         around = filled(around.convex_hull)
-    return fit_ring(ring_points(around.geoms[0]), tolerance_mm=tolerance_mm, min_radius_mm=spec.min_radius_mm)
+    path = fit_ring(ring_points(around.geoms[0]), tolerance_mm=tolerance_mm, min_radius_mm=spec.min_radius_mm)
+    return BezierPath(eased(path.control, spec.min_radius_mm, tolerance_mm))
 
 
-def _rounded_rectangle(bounds: tuple[float, float, float, float]) -> BezierPath:
+def _rounded_rectangle(bounds: tuple[float, float, float, float], least_radius_mm: float) -> BezierPath:
     x_min, y_min, x_max, y_max = bounds
-    radius = min(CORNER_MM, (x_max - x_min) / 2, (y_max - y_min) / 2)
+    radius = min(max(CORNER_MM, least_radius_mm), (x_max - x_min) / 2, (y_max - y_min) / 2)
     corners = np.array([(x_max, y_min), (x_max, y_max), (x_min, y_max), (x_min, y_min)])
     headings = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)], dtype=float)
     segments = []

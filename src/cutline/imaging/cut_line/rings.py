@@ -10,7 +10,7 @@ from shapely import LinearRing, MultiPolygon, Polygon
 from cutline.imaging.cut_line.bezier import type_points
 
 SIMPLIFY_MM: Final = 0.001
-MIN_EDGE_MM: Final = 0.03
+MIN_EDGE_MM: Final = 0.01
 """Shorter edges are rounding noise of the offsets, jogs of a micrometre or two that would pass for corners."""
 STEP_MM: Final = 0.1
 ARMS_MM: Final = (0.2, 0.4)
