@@ -27,7 +27,7 @@ def plain_stream(pixels: NDArray[np.uint8]) -> bytes:
     flat = pixels.reshape(len(pixels), -1)
     rows = np.diff(flat, axis=0, prepend=np.zeros((1, flat.shape[1]), np.uint8))
     tagged = np.concatenate([np.full((len(rows), 1), 2, np.uint8), rows], axis=1)
-    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 7, zlib.Z_RLE)
     return packer.compress(tagged.tobytes()) + packer.flush()
 
 
