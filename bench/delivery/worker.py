@@ -11,11 +11,11 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from bench.delivery.burning import burn
 from cutline.domain.outputs import BoxMm, CutoutMethod, Geometry, PrintVerdict, SizeSource
 from cutline.domain.states import Stage
-from cutline.imaging.model import StepObserver
 from cutline.messaging.connection import Broker
 from cutline.messaging.outcomes import Done, Outcome
 from cutline.messaging.publisher import Publisher
@@ -98,14 +98,6 @@ class LoopSlot(Slot):
 
     async def start(self) -> None:
         """Has no process to start."""
-
-
-def burn(_observe: StepObserver, _buffers: list[bytes], cpu_s: float) -> tuple[Any, list[bytes]]:
-    """Spends CPU time."""
-    end_s = time.process_time() + cpu_s
-    while time.process_time() < end_s:
-        sum(range(1000))
-    return None, []
 
 
 def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
