@@ -56,5 +56,6 @@ def _rounded_rectangle(bounds: tuple[float, float, float, float], least_radius_m
 
 
 def outline_of(path: BezierPath) -> Polygon:
-    """The inside of a path."""
-    return Polygon(path.flattened())
+    """The inside of a path; empty for one that collapsed to a line, as the fit of a grain of noise may."""
+    points = path.flattened()
+    return Polygon(points) if len(points) > 2 else Polygon()
