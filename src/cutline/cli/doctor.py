@@ -32,7 +32,7 @@ PROBE_TIMEOUT_S: Final = 3.0
 
 # Extra -> a module that each of its packages brings.
 EXTRAS: Final = {
-    "imaging": ("PIL", "contourpy", "cv2", "ezdxf", "numpy", "pikepdf", "resvg_py", "shapely"),
+    "imaging": ("PIL", "cv2", "ezdxf", "numpy", "pikepdf", "resvg_py", "shapely"),
     "mockup": ("PIL", "cv2", "numpy", "resvg_py"),
     "services": ("aioboto3", "asyncpg", "nats", "opentelemetry.sdk", "structlog"),
     "model": ("rembg",),
