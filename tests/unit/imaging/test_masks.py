@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cutline.imaging.cutout.masks import parts_of, places_of
+from cutline.imaging.cutout.masks import outer_region, parts_of, places_of
 
 
 def blotches(seed: int, *, share: float) -> NDArray[np.uint8]:
@@ -58,6 +58,16 @@ def test_parts_that_share_a_pixel_with_a_mask_are_told() -> None:
         for number in range(1, len(parts.areas_px)):
             one = parts.only(np.arange(len(parts.areas_px)) == number)
             assert bool((one & other).any()) == bool((one & touched).any())
+
+
+def test_the_outer_region_is_what_hangs_together_with_the_border() -> None:
+    """It is the parts with a pixel on the canvas border, and nothing else."""
+    for mask in MASKS:
+        border = np.zeros_like(mask)
+        border[[0, -1]] = border[:, [0, -1]] = 255
+        parts = parts_of(mask, connectivity=4)
+
+        assert (outer_region(mask) == parts.only(parts.touching(border))).all()
 
 
 def test_places_are_those_of_numpy() -> None:

@@ -164,4 +164,4 @@ def outer_region(mask: type_mask) -> type_mask:
     """The part of a mask that hangs together with the canvas border."""
     padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(255,))
     cv2.floodFill(padded, None, (0, 0), (128,))
-    return np.ascontiguousarray(padded[1:-1, 1:-1] == 128).view(np.uint8) * np.uint8(255)
+    return np.asarray(cv2.inRange(padded[1:-1, 1:-1], (128,), (128,)), dtype=np.uint8)
