@@ -17,7 +17,7 @@ from uuid import UUID
 
 import asyncpg
 
-from cutline.domain.errors import Reason
+from cutline.domain.errors import Reason, UnavailableError
 from cutline.domain.states import AttemptOutcome, JobState, Lane, Stage
 from cutline.jobs.v1.ticket_pb2 import JobTicket
 from cutline.messaging.topology import Topology
@@ -90,6 +90,11 @@ _END_OPEN_ATTEMPTS: Final = """
     SET outcome = 'CRASHED', reason = $2, message = $3, finish_time = clock_timestamp()
     WHERE job_id = $1 AND finish_time IS NULL
     RETURNING number
+"""
+_FORGO: Final = """
+    UPDATE attempts SET outcome = 'INTERRUPTED', finish_time = clock_timestamp()
+    WHERE job_id = $1 AND number = $2 AND worker = $3 AND finish_time IS NULL
+    RETURNING true
 """
 _QUEUE_AGAIN: Final = """
     UPDATE jobs SET state = 'QUEUED', crash_count = crash_count + $2, lease_time = NULL
@@ -209,6 +214,7 @@ class Attempts:
         self._worker = worker
         self._lease_s = lease_s
         self._claims = GroupCommit(self._claim)
+        self._unsure: set[UUID] = set()  # jobs whose claim the database may have taken without being able to say so
 
     async def claim(self, ticket: JobTicket, stage: Stage) -> Claim | Refusal | Committed:
         """Starts an attempt for a ticket; claims that come together share one statement.
@@ -221,10 +227,15 @@ class Attempts:
             The claim; or why there is none; or, where this was the last crash that is borne, what its burial leaves.
         """
         wanted = _Wanted(UUID(ticket.job_id), UUID(ticket.design_id), ticket.generation, ticket.publication, stage)
-        claim = await self._claims.submit(wanted)
-        if claim is not None:
-            return claim
+        try:
+            claim = await self._claims.submit(wanted) or await self._claim_alone(wanted)
+        except UnavailableError:
+            self._unsure.add(wanted.job_id)
+            raise
+        self._unsure.discard(wanted.job_id)
+        return claim
 
+    async def _claim_alone(self, wanted: _Wanted) -> Claim | Refusal | Committed:
         async def mend_and_claim(connection: Connection) -> Claim | Refusal | Committed:
             ended = await self._mend(connection, wanted)
             if ended is not None:
@@ -322,7 +333,7 @@ class Attempts:
         if job["state"] not in {JobState.QUEUED, JobState.RUNNING}:
             return Refusal.NOT_WANTED
         if job["leased"]:
-            return Refusal.RUNNING
+            return None if await self._never_begun(connection, job) else Refusal.RUNNING
         message = "The worker died while it worked on this."
         died = await connection.fetch(_END_OPEN_ATTEMPTS, job["job_id"], Reason.WORKER_CRASHED, message)
         crashes = await connection.fetchval(_QUEUE_AGAIN, job["job_id"], len(died))
@@ -332,6 +343,15 @@ class Attempts:
             connection, self._topology, job_id=job["job_id"], reason=Reason.WORKER_CRASHED, message=message,
             worker=self._worker,
         )  # fmt: skip
+
+    async def _never_begun(self, connection: Connection, job: asyncpg.Record) -> bool:
+        """Ends an attempt of this worker's own that it was not told of, so that it is not taken for a crash."""
+        if job["job_id"] not in self._unsure:
+            return False
+        if not await connection.fetchval(_FORGO, job["job_id"], job["attempt"], self._worker):
+            return False
+        await connection.execute(_QUEUE_AGAIN, job["job_id"], 0)
+        return True
 
     async def _end(
         self, claim: Claim, outcome: AttemptOutcome, reason: str | None, message: str | None, after: _After

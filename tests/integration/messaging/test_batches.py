@@ -7,12 +7,14 @@ from collections.abc import Coroutine
 from typing import TypeVar
 
 import asyncpg
+import pytest
 
-from cutline.domain.errors import Reason
+from cutline.domain.errors import Reason, UnavailableError
 from cutline.domain.states import Stage
 from cutline.jobs.v1.ticket_pb2 import JobTicket
 from cutline.store.attempts import Attempts, Claim, Refusal
 from cutline.store.dead_letters import MOCKUPS_UNAVAILABLE
+from cutline.store.pool import Database
 from cutline.store.queue_redrive import judge, lock_candidates, take_up
 from cutline.store.results import MockupRow
 from tests.integration.messaging.conftest import Floor, Job
@@ -77,6 +79,28 @@ async def _beside_a_lock(
         answer = await passing
         assert not waiting.done()
     return [await waiting, answer]
+
+
+async def test_a_claim_whose_answer_was_lost_is_no_crash(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the connection broke after the claim was taken, asking again gives an attempt, and none is counted."""
+    job = await floor.accept()
+    attempts, fetch = _attempts(floor), Database.fetch
+
+    async def fetch_and_lose(database: Database, query: str, *args: object) -> list[asyncpg.Record]:
+        monkeypatch.undo()
+        await fetch(database, query, *args)
+        raise UnavailableError(Reason.STORE_UNAVAILABLE, "lost on the way")
+
+    monkeypatch.setattr(Database, "fetch", fetch_and_lose)
+    with pytest.raises(UnavailableError):
+        await attempts.claim(_ticket(job, floor), Stage.IMAGING)
+
+    assert await _attempts(floor).claim(_ticket(job, floor), Stage.IMAGING) is Refusal.RUNNING
+    claim = await attempts.claim(_ticket(job, floor), Stage.IMAGING)
+
+    assert isinstance(claim, Claim)
+    assert (claim.attempt, claim.crash_count, claim.failure_count) == (2, 0, 0)
+    assert await floor.outcomes(job) == ["INTERRUPTED", None]
 
 
 async def test_of_runs_that_end_together_only_the_fenced_out_writes_nothing(floor: Floor) -> None:
