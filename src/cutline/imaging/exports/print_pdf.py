@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import cv2
-import numpy as np
 from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, String
 from shapely import MultiPolygon
 
@@ -114,7 +113,7 @@ def _printed_px(
     cutout: Cutout, cut_line: CutLine, bounds: tuple[float, float, float, float]
 ) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the pixels that are visible within bounds given in mm."""
-    left, top, width, height = cv2.boundingRect((cutout.rgba[..., 3] > 0).view(np.uint8))
+    left, top, width, height = cv2.boundingRect(cv2.extractChannel(cutout.rgba, 3))
     (x_mm, y_mm), scale = cut_line.canvas_origin_mm, cut_line.mm_per_px
     x_min, y_min, x_max, y_max = bounds
     return (
