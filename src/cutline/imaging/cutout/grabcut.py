@@ -29,7 +29,9 @@ _LEAST_DIFFERENCE: Final = 6.0
 _MOST_OVERLAP: Final = 0.5
 # A search must have this much less colour in common with the background to be believed instead of the better one.
 _OVERLAP_GAIN: Final = 0.3
+# How much dropped grain and colour in common with the background weigh in the confidence's exponent.
 _GRAIN_WEIGHT: Final = 6.0
+_OVERLAP_WEIGHT: Final = 3.0
 _MOST_CONFIDENCE: Final = 0.75
 _EVERYTHING_CONFIDENCE: Final = 0.2
 
@@ -69,7 +71,9 @@ def cut_out_by_grabcut(rgba: type_rgba, *, remove_enclosed_background: bool) -> 
     return Cutout(
         rgba=edge.rgba,
         method=CutoutMethod.GRABCUT,
-        confidence=_MOST_CONFIDENCE * found.agreement * math.exp(-_GRAIN_WEIGHT * found.grain_share),
+        confidence=_MOST_CONFIDENCE
+        * found.agreement
+        * math.exp(-_GRAIN_WEIGHT * found.grain_share - _OVERLAP_WEIGHT * found.overlap),
         subject_is_everything=False,
         enclosed_background_px=boxes,
     )
