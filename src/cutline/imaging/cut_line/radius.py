@@ -17,14 +17,14 @@ from cutline.imaging.cut_line.polyline import unit
 
 ENOUGH: Final = 1.0002
 """Share of the least radius that counts as held; what is above 1 covers the rounding of coordinates in files."""
-GOAL: Final = 1.0015
+GOAL: Final = 1.002
 """Share of the least radius that is searched for."""
-SAMPLES: Final = 17
+SAMPLES: Final = 33
 ROUNDS: Final = 8
 STEPS: Final = 14
 MOVE_MM: Final = 0.004
 """Distance that costs as much as bending one part in BEND_WEIGHT too tight."""
-BEND_WEIGHT: Final = 60.0
+BEND_WEIGHT: Final = 100.0
 SLIDE_MM: Final = 0.08
 SMOOTH_DEGREES: Final = 3.0
 _STEP: Final = 1e-5
