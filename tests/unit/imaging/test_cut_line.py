@@ -139,6 +139,14 @@ def test_hull_and_keep_do_what_they_say() -> None:
     assert len(kept.through) == 2
 
 
+def test_pieces_that_the_border_joins_get_their_hull_too() -> None:
+    """HULL means one rubber band around all pieces, even where their borders already overlap."""
+    line = cut(discs((250, 400, 140), (560, 400, 140)), StickerSpec(island_policy=IslandPolicy.HULL))
+
+    assert [join.kind for join in line.joins] == [JoinKind.HULL]
+    assert line.face.area == pytest.approx(line.face.convex_hull.area, rel=1e-3)
+
+
 def test_holes_are_filled_unless_inner_cuts_are_asked_for() -> None:
     """A ring is cut as a disc; with inner cuts its hole is cut too, inset by the border."""
     filled = cut(ring(), StickerSpec())

@@ -48,7 +48,7 @@ def join_islands(
     if policy is IslandPolicy.KEEP:
         return pieces, ()
     if policy is IslandPolicy.HULL:
-        return _hull(pieces) if len(pieces.geoms) > 1 else (pieces, ())
+        return _hull(pieces)
     cores = _cores(pieces, neck_mm)
     if len(cores) == 1:
         return pieces, ()
@@ -134,5 +134,7 @@ def _bridge(first: Polygon, second: Polygon, neck_mm: float) -> Polygon:
 def _hull(pieces: MultiPolygon, gap_mm: float | None = None) -> tuple[MultiPolygon, tuple[Join, ...]]:
     if gap_mm is None:
         parts = list(pieces.geoms)[:JOINED_PIECES_MAX]
-        gap_mm = max(min(part.distance(other) for other in parts if other is not part) for part in parts)
+        # Pieces that the border has joined already have no gap between them.
+        gaps = [min(part.distance(other) for other in parts if other is not part) for part in parts if len(parts) > 1]
+        gap_mm = max(gaps, default=0.0)
     return filled(pieces.convex_hull), (Join(JoinKind.HULL, float(gap_mm), pieces.bounds),)
