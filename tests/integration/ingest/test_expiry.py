@@ -118,6 +118,20 @@ async def test_more_than_a_batch_goes_in_one_pass(bench: Bench, retention: Reten
     assert await jobs_left(bench) == set()
 
 
+async def test_two_copies_of_retention_share_the_work(
+    bench: Bench, blobs: S3BlobStore, make: Make, tenant: str
+) -> None:
+    """Rows that one holds are skipped by the other: nothing is removed twice, and nobody waits or fails."""
+    rows = [make(tenant, reference=str(number)) for number in range(300)]
+    await asyncio.gather(*(bench.submit(row) for row in rows))
+    await bench.database.execute("UPDATE jobs SET state = 'CANCELLED', finish_time = now() - interval '8 days'")
+
+    removed = await asyncio.gather(*(make_retention(bench, blobs).remove_once() for _ in range(3)))
+
+    assert sum(one["jobs"] for one in removed) == 300
+    assert await jobs_left(bench) == set()
+
+
 async def test_a_dead_job_stays_as_long_as_its_open_dead_letter(
     bench: Bench, retention: Retention, make: Make, tenant: str
 ) -> None:
