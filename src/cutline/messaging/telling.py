@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 from nats.aio.msg import Msg
@@ -18,6 +19,8 @@ from cutline.store.outbox import OutboxRow, delete_outbox
 from cutline.store.pool import LOST_CONNECTION, Database
 
 _PUBLISH_TIMEOUT_S: Final = 2.0
+# Well below the age at which the relay takes a row for forgotten.
+_FORGET_PAUSE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Telling:
         self._acks = acks
         self._database = database
         self._ended: list[_Ended] = []
+        self._published: list[UUID] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def tell(self, message: Msg, outbox: Sequence[OutboxRow]) -> None:
@@ -56,9 +60,7 @@ class Telling:
 
     def _begin(self) -> None:
         ended, self._ended = self._ended, []
-        task = asyncio.create_task(self._tell(ended))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._spawn(self._tell(ended))
 
     async def _tell(self, ended: list[_Ended]) -> None:
         try:
@@ -70,13 +72,26 @@ class Telling:
             for one in ended:
                 if not one.told.done():
                     one.told.set_result(None)
-        await self._forget(list(compress(rows, held)))  # nobody waits for it: the relay does it otherwise
+        self._strike_off(list(compress(rows, held)))
+
+    def _strike_off(self, rows: Sequence[OutboxRow]) -> None:
+        """Notes rows that the broker has; nobody waits for their removal, so it is done for many at a time."""
+        if rows and not self._published:
+            self._spawn(self._forget())
+        self._published += [row.outbox_id for row in rows]
 
     async def stop(self) -> None:
         """Waits until what was begun is done."""
-        if self._tasks:
+        while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _forget(self, rows: Sequence[OutboxRow]) -> None:
-        with suppress(*LOST_CONNECTION, asyncpg.PostgresError):
-            await delete_outbox(self._database.pool, [row.outbox_id for row in rows])
+    async def _forget(self) -> None:
+        await asyncio.sleep(_FORGET_PAUSE_S)
+        published, self._published = self._published, []
+        with suppress(*LOST_CONNECTION, asyncpg.PostgresError):  # the relay does it otherwise
+            await delete_outbox(self._database.pool, published)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
