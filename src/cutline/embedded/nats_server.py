@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import httpx
 
@@ -13,7 +15,42 @@ from cutline.embedded.ports import LOOPBACK, PortReservation
 from cutline.embedded.process import LeashedProcess, Order, bare_environment
 from cutline.embedded.server import Server, plain_http_client
 
-ACCOUNT = "cutline"
+ACCOUNT: Final = "cutline"
+_ROUTE_USER: Final = "route"
+_ALONE: Final = "nats-server"
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A node's place in a cluster.
+
+    Attributes:
+        name: Of the node; leaders are told by it.
+        port: Where it takes routes.
+        others: Where the other nodes take theirs.
+        password: What nodes show each other.
+    """
+
+    name: str
+    port: int
+    others: tuple[int, ...]
+    password: str
+
+    def config(self) -> dict[str, object]:
+        """The part of the configuration that joins the node to the others."""
+        routes = [f"nats://{_ROUTE_USER}:{self.password}@{LOOPBACK}:{port}" for port in self.others]
+        return {
+            "cluster": {
+                "name": "cutline",
+                "listen": f"{LOOPBACK}:{self.port}",
+                "authorization": {"user": _ROUTE_USER, "password": self.password},
+                "routes": routes,
+            },
+            # Clients of a lame duck are cut off over this time at most, beginning after the grace; the defaults, two
+            # minutes and ten seconds, are for thousands of clients.
+            "lame_duck_duration": "30s",
+            "lame_duck_grace_period": "2s",
+        }
 
 
 class NatsServer(Server):
@@ -31,9 +68,11 @@ class NatsServer(Server):
         log_path: Path,
         order: Order,
         more_accounts: Sequence[str] = (),
+        seat: Seat | None = None,
     ) -> None:
-        super().__init__("nats-server", log_path)
+        super().__init__(seat.name if seat else _ALONE, log_path)
         self._folder = folder
+        self._seat = seat
         self._port = ports.take()
         self._monitor_port = ports.take()
         self._password = password
@@ -79,11 +118,11 @@ class NatsServer(Server):
             for name in self._accounts
         }
         return {
-            "server_name": "cutline-embedded",
+            "server_name": self._seat.name if self._seat else "cutline-embedded",
             "listen": f"{LOOPBACK}:{self._port}",
             "http": f"{LOOPBACK}:{self._monitor_port}",
             "jetstream": {"store_dir": str(self._folder / "store")},
             "accounts": accounts | {"SYS": {"users": [{"user": "sys", "password": self._password}]}},
             "system_account": "SYS",
             "max_payload": 1048576,
-        }
+        } | (self._seat.config() if self._seat else {})

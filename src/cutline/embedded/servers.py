@@ -1,4 +1,4 @@
-"""The three servers together."""
+"""The servers together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from cutline.embedded.instance import Instance
+from cutline.embedded.nats_cluster import NatsCluster
 from cutline.embedded.nats_server import NatsServer
 from cutline.embedded.ports import PortReservation
 from cutline.embedded.postgres_server import PostgresServer
@@ -21,18 +22,22 @@ class EmbeddedServers:
     """nats-server, PostgreSQL and S3 on free loopback ports: `async with EmbeddedServers(folder) as servers`.
 
     Attributes:
-        nats: The broker.
+        nats_cluster: The broker: one node, or several.
+        nats: Its only node, or its first.
         postgres: The database server.
         s3: The object store.
         ports: Where all ports of this stack come from.
     """
 
-    def __init__(self, data_dir: Path | Instance, *, nats_accounts: Sequence[str] = ()) -> None:
+    nats: NatsServer
+
+    def __init__(self, data_dir: Path | Instance, *, nats_accounts: Sequence[str] = (), nats_nodes: int = 1) -> None:
         """Lock the data and choose the ports; nothing runs yet.
 
         Args:
             data_dir: A folder for the data, kept between runs; or an instance, which stays the caller's to close.
             nats_accounts: NATS accounts beside the usual one.
+            nats_nodes: Nodes of the broker: 1, or a cluster of at least 3. The data of one is not that of the other.
 
         Raises:
             InstanceBusyError: Another stack uses the folder.
@@ -42,14 +47,10 @@ class EmbeddedServers:
         self.ports = PortReservation()
         instance, ports = self.instance, self.ports
         order = Order(hold_descriptors=(instance.lock_descriptor,))
-        self.nats = NatsServer(
-            instance.folder / "nats",
-            ports=ports,
-            password=instance.secret("nats"),
-            log_path=instance.log_path("nats-server"),
-            order=order,
-            more_accounts=nats_accounts,
+        self.nats_cluster = NatsCluster(
+            instance, nodes=nats_nodes, ports=ports, order=order, more_accounts=nats_accounts
         )
+        self.nats = self.nats_cluster.nodes[0]
         self.postgres = PostgresServer(
             instance.folder / "postgres",
             ports=ports,
@@ -68,12 +69,12 @@ class EmbeddedServers:
     @property
     def all(self) -> tuple[Server, ...]:
         """Every server."""
-        return (self.nats, self.postgres, self.s3)
+        return (*self.nats_cluster.nodes, self.postgres, self.s3)
 
     @property
     def nats_url(self) -> str:
-        """Where NATS is, with credentials."""
-        return self.nats.url()
+        """Where NATS is, with credentials; the nodes of a cluster are separated by commas."""
+        return self.nats_cluster.url()
 
     @property
     def postgres_dsn(self) -> str:
@@ -109,6 +110,7 @@ class EmbeddedServers:
         """The addresses as the settings that services read."""
         return {
             "CUTLINE_NATS_URL": self.nats_url,
+            "CUTLINE_NATS_REPLICAS": str(self.nats_cluster.replicas),
             "CUTLINE_POSTGRES_DSN": self.postgres_dsn,
             "CUTLINE_S3_ENDPOINT": self.s3_endpoint,
             "CUTLINE_S3_PUBLIC_ENDPOINT": self.s3_endpoint,
@@ -119,7 +121,7 @@ class EmbeddedServers:
         }
 
     async def start(self) -> None:
-        """Start all three at once and wait until they serve.
+        """Start all at once and wait until they serve.
 
         Raises:
             StartError: One did not come up; the others are stopped by then.
@@ -136,7 +138,7 @@ class EmbeddedServers:
             raise
 
     async def stop(self) -> None:
-        """Stop all three and wait until they are gone; the data stays."""
+        """Stop all and wait until they are gone; the data stays."""
         await asyncio.gather(*(server.stop() for server in self.all))
         self.ports.release()
         if self._owns_instance:

@@ -180,13 +180,18 @@ class EnvReader:
         found = self._raw(name, required=default is None)
         if found is None:
             return default or ""
-        try:
-            parts = urlsplit(found)
-            sound = parts.scheme in schemes and bool(parts.netloc)
-        except ValueError:
-            sound = False
-        if not sound:
-            self.refuse(name, f"is not a URL beginning with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        if not _is_url(found, schemes):
+            self.refuse(name, f"is not a URL beginning with {_beginnings(schemes)}")
+        return found
+
+    def urls(self, name: str, *, schemes: Collection[str]) -> tuple[str, ...]:
+        """One or more URLs, separated by commas, each with one of the schemes and a host."""
+        raw = self._raw(name, required=True)
+        found = tuple(url.strip() for url in raw.split(",")) if raw else ()
+        if not all(_is_url(url, schemes) for url in found):
+            self.refuse(
+                name, f"is not one or more URLs, separated by commas, each beginning with {_beginnings(schemes)}"
+            )
         return found
 
     def csv(
@@ -219,3 +224,15 @@ class EnvReader:
         if value is None and required:
             self.refuse(name, "is required")
         return value
+
+
+def _is_url(text: str, schemes: Collection[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.netloc)
+
+
+def _beginnings(schemes: Collection[str]) -> str:
+    return " or ".join(f"{scheme}://" for scheme in schemes)

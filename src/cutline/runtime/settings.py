@@ -112,14 +112,18 @@ class AuthSettings:
 
 @dataclass(frozen=True, slots=True)
 class NatsSettings:
-    """Where the bus is."""
+    """Where the bus is.
+
+    Attributes:
+        url: Address of the server; the nodes of a cluster are separated by commas.
+    """
 
     url: str = field(repr=False)
 
     @classmethod
     def read(cls, env: EnvReader) -> NatsSettings:
         """Reads the group."""
-        return cls(url=env.url("CUTLINE_NATS_URL", schemes=("nats", "tls")))
+        return cls(url=",".join(env.urls("CUTLINE_NATS_URL", schemes=("nats", "tls"))))
 
 
 @dataclass(frozen=True, slots=True)

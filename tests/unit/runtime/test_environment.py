@@ -104,6 +104,22 @@ def test_limits_are_named(name: str, value: str, problem: str) -> None:
     assert _problems(env) == (problem,)
 
 
+def test_several_urls() -> None:
+    """The nodes of a cluster are given in one variable; each is judged."""
+    assert EnvReader({"URLS": "nats://u:p@a:1, tls://b"}).urls("URLS", schemes=("nats", "tls")) == (
+        "nats://u:p@a:1",
+        "tls://b",
+    )
+    env = EnvReader({"URLS": "nats://a:1,b:2"})
+    env.urls("URLS", schemes=("nats", "tls"))
+    env.urls("NONE", schemes=("nats",))
+
+    assert _problems(env) == (
+        "URLS: is not one or more URLs, separated by commas, each beginning with nats:// or tls://",
+        "NONE: is required",
+    )
+
+
 def test_a_value_can_come_from_a_file(tmp_path: Path) -> None:
     """NAME_FILE names a file whose text, without the line end, is the value."""
     (tmp_path / "key").write_text("s3cret\n", "utf-8")
