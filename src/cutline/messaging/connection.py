@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import nats.errors
 from nats.aio.client import Client
@@ -45,7 +47,8 @@ class Broker:
     """
 
     def __init__(self, url: str, *, name: str, on_fatal: Callable[[str], None], inbox_prefix: str = "_INBOX") -> None:
-        self._servers = [address.strip() for address in url.split(",")]
+        self._servers, self._login = _without_login([address.strip() for address in url.split(",")])
+        self._tries: Counter[str] = Counter()
         self._name = name
         self._on_fatal = on_fatal
         self._inbox_prefix = inbox_prefix
@@ -113,12 +116,13 @@ class Broker:
         try:
             await self.client.connect(
                 servers=self._servers,
+                **self._login,
                 name=self._name,
                 inbox_prefix=self._inbox_prefix,
                 connect_timeout=CONNECT_TIMEOUT_S,
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]  # annotated int, slept as it is
-                reconnect_to_server_handler=_next_server,
+                reconnect_to_server_handler=self._next_server,
                 ping_interval=PING_INTERVAL_S,
                 max_outstanding_pings=MAX_OUTSTANDING_PINGS,
                 error_cb=self._errored,
@@ -133,7 +137,10 @@ class Broker:
         await self._has_connected()
 
     async def _has_connected(self) -> None:
-        log.info("broker.connected")
+        node = self.client.connected_url.netloc if self.client.connected_url else ""
+        log.info("broker.connected", node=node)
+        # When this connection is lost, its node counts as tried: a hung one would cost the time of an attempt.
+        self._tries = Counter([node])
         self._connected.set()
         for callback in self._callbacks:
             try:
@@ -154,8 +161,25 @@ class Broker:
     async def _errored(self, error: Exception) -> None:
         log.warning("broker.error", error=type(error).__name__, detail=str(error)[:200])
 
+    def _next_server(self, servers: list[KnownServer], _: dict[str, Any]) -> tuple[KnownServer, float]:
+        """Takes the node tried least since the connection was lost, after a jittered pause.
 
-def _next_server(servers: list[KnownServer], _: dict[str, Any]) -> tuple[KnownServer, float]:
-    """Takes the server tried least, after a jittered pause: a herd of clients must not come back in step."""
-    server = min(servers, key=lambda known: known.reconnects)
-    return server, RECONNECT_WAIT_S * random.uniform(0.5, 1.5)  # noqa: S311  (jitter, not a secret)
+        A herd of clients must not come back in step.
+        """
+        server = min(servers, key=lambda known: self._tries[known.uri.netloc])
+        self._tries[server.uri.netloc] += 1
+        return server, RECONNECT_WAIT_S * random.uniform(0.5, 1.5)  # noqa: S311  (jitter, not a secret)
+
+
+def _without_login(addresses: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Takes the credentials out of addresses that share them, as options of the client.
+
+    Nodes of a cluster tell clients of each other, without credentials: the client would try those addresses in vain,
+    and hold each for another node than the one it was given.
+    """
+    parts = [urlsplit(address) for address in addresses]
+    (user, password), *others = {(part.username, part.password) for part in parts}
+    if others or user is None:
+        return list(addresses), {}
+    bare = [part._replace(netloc=part.netloc.rpartition("@")[2]).geturl() for part in parts]
+    return bare, {"token": user} if password is None else {"user": user, "password": password}

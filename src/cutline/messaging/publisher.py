@@ -30,6 +30,9 @@ log = get_logger(__name__)
 SEND_ERRORS: Final = (nats.errors.Error, OSError)
 
 PROBE_INTERVAL_S: Final = 1.0
+MAX_UNSENT_BYTES: Final = 1024**2
+"""More than this waits in the client only if its server has hung: at twice as much the client would make callers wait
+until the server reads again."""
 
 STORED: Final = "stored"
 DUPLICATE: Final = "duplicate"
@@ -89,6 +92,11 @@ class Publisher:
         """False after a publish timed out, until any ack arrives."""
         return self._answering and self._broker.connected
 
+    @property
+    def _taking(self) -> bool:
+        """Whether what is sent now leaves without delay."""
+        return self._broker.connected and self._broker.client.pending_data_size < MAX_UNSENT_BYTES
+
     async def start(self) -> None:
         """Subscribes to the acks as soon as there is a connection."""
         if self._broker.connected:
@@ -116,7 +124,7 @@ class Publisher:
         """
         if not messages:
             return []
-        if not self._inbox or not self._broker.connected:
+        if not self._inbox or not self._taking:
             self._count({FAILED: len(messages)})
             return [False] * len(messages)
         start = time.perf_counter()
@@ -139,7 +147,7 @@ class Publisher:
     async def probe(self, message: OutgoingMessage) -> None:
         """Sends one message without waiting, once a second at most; its ack makes `answering` true again."""
         now_s = time.monotonic()
-        if self._inbox and self._broker.connected and now_s - self._probe_s >= PROBE_INTERVAL_S:
+        if self._inbox and self._taking and now_s - self._probe_s >= PROBE_INTERVAL_S:
             self._probe_s = now_s
             await self._send_one(message, f"{self._inbox}.probe")
 
@@ -151,7 +159,7 @@ class Publisher:
         """Sends many core messages, each a subject and a payload; see `ring`."""
         sent = 0
         client = self._broker.client
-        if self._broker.connected:
+        if self._taking:
             try:
                 for subject, payload in rings:
                     await client.publish(subject, payload)
