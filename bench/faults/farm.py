@@ -48,6 +48,8 @@ class FarmPlan:
         replicas: Processes of each service.
         ack_wait_s: As the topology says it; production has 30 s.
         settings: More environment for every service.
+        nats_nodes: Nodes of the broker: 1, or a cluster of at least 3, which keeps three copies of every stream.
+        modules: What `python -m` runs for each service.
     """
 
     replicas: Mapping[str, int] = field(
@@ -55,6 +57,8 @@ class FarmPlan:
     )
     ack_wait_s: float = 30.0
     settings: Mapping[str, str] = field(default_factory=dict)
+    nats_nodes: int = 1
+    modules: Mapping[str, str] = field(default_factory=lambda: MODULES)
 
 
 class Farm:
@@ -67,6 +71,8 @@ class Farm:
         supervisor: Brings back what ends.
         database: A connection of the observer's own.
         client: Calls ingest and status wherever one answers.
+        targets: gRPC addresses of the processes of ingest and of status.
+        api_key: The development key.
     """
 
     database: Database
@@ -74,12 +80,12 @@ class Farm:
 
     def __init__(self, folder: Path, plan: FarmPlan, *, report: Callable[[str], None] = lambda _: None) -> None:
         self.plan = plan
-        self.servers = EmbeddedServers(folder)
-        self.topology = Topology(ack_wait_s=plan.ack_wait_s)
+        self.servers = EmbeddedServers(folder, nats_nodes=plan.nats_nodes)
+        self.topology = Topology(replicas=self.servers.nats_cluster.replicas, ack_wait_s=plan.ack_wait_s)
         self.supervisor = Supervisor(report)
         self.gate = S3Gate(self.servers.s3_endpoint, (LOOPBACK, self.servers.ports.take()))
-        self._targets: dict[str, list[str]] = {name: [] for name in SERVING}
-        self._api_key = self.servers.instance.secret("api-key")
+        self.targets: dict[str, list[str]] = {name: [] for name in SERVING}
+        self.api_key = self.servers.instance.secret("api-key")
         self.services = {
             f"{name}-{number}": self._service(name, number)
             for name, count in plan.replicas.items()
@@ -131,14 +137,14 @@ class Farm:
         """A client of one process of ingest and status (numbered from 0), or of whichever answers."""
         targets = {
             name: f"ipv4:{','.join(addresses)}" if replica is None else addresses[replica % len(addresses)]
-            for name, addresses in self._targets.items()
+            for name, addresses in self.targets.items()
         }
-        return AsyncClient(ClientSettings(targets["ingest"], targets["status"], self._api_key))
+        return AsyncClient(ClientSettings(targets["ingest"], targets["status"], self.api_key))
 
     @asynccontextmanager
     async def jetstream(self) -> AsyncIterator[JetStreamContext]:
         """The broker, for the observer's own questions."""
-        connection = await nats.connect(self.servers.nats_url)
+        connection = await nats.connect(self.servers.nats_url.split(","))
         try:
             yield connection.jetstream()
         finally:
@@ -149,19 +155,19 @@ class Farm:
         http_port = port()
         own = {
             "CUTLINE_HTTP_LISTEN": f"{LOOPBACK}:{http_port}",
-            "CUTLINE_DEV_API_KEY": self._api_key,
+            "CUTLINE_DEV_API_KEY": self.api_key,
             "CUTLINE_WORKER_ID": f"{name}-{number}",
             "CUTLINE_ACK_WAIT": f"{self.plan.ack_wait_s:g}s",
             "CUTLINE_S3_ENDPOINT": self.gate.endpoint,
         }
         if name in SERVING:
             target = f"{LOOPBACK}:{port()}"
-            self._targets[name].append(target)
+            self.targets[name].append(target)
             own["CUTLINE_GRPC_LISTEN"] = target
         instance = self.servers.instance
         return Service(
             f"{name}-{number}",
-            module=MODULES[name],
+            module=self.plan.modules[name],
             http_port=http_port,
             environment={**os.environ, **self.servers.environment(), **own, **self.plan.settings},
             log_path=instance.log_path(f"{name}-{number}"),

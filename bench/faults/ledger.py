@@ -40,7 +40,7 @@ _OBJECTS: Final = """
 _BARE: Final = """
     SELECT design_id FROM designs
     WHERE design_id = ANY($1) AND state = 'READY'
-      AND (SELECT count(*) FROM artifacts WHERE artifacts.design_id = designs.design_id) <> 2
+      AND (SELECT count(*) FROM artifacts WHERE artifacts.design_id = designs.design_id) <> $2
 """
 _ATTEMPTS: Final = """
     SELECT coalesce(outcome, 'OPEN') AS outcome, count(*) AS number
@@ -95,18 +95,19 @@ class Accounts:
         return "\n".join(f"{field.name:>10}  {_plain(getattr(self, field.name))}" for field in fields(self))
 
 
-async def balance(farm: Farm, accepted: frozenset[UUID]) -> Accounts:
+async def balance(farm: Farm, accepted: frozenset[UUID], *, files: int = 2) -> Accounts:
     """Reads the books when every design should be at rest.
 
     Args:
         farm: Whose books.
         accepted: Designs that clients were answered with; there may be more, whose answer was lost on its way.
+        files: Artifacts of each design that is READY.
     """
     database = farm.database
     states = {row["design_id"]: row["state"] for row in await database.fetch(_STATES)}
     ids = list(states.keys() | accepted)
     lost = [each for each in ids if states.get(each) not in _TERMINAL]
-    lost += [row["design_id"] for row in await database.fetch(_BARE, ids)]
+    lost += [row["design_id"] for row in await database.fetch(_BARE, ids, files)]
     rings = await _terminal_rings(farm)
     told = {design_id for design_id, _ in rings}
     by_state = {state: list(states.values()).count(state) for state in sorted(set(states.values()))}

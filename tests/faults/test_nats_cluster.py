@@ -1,0 +1,77 @@
+"""A broker of three nodes loses its leader, hangs and loses its quorum; nothing accepted is lost or done twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bench.faults.cluster import Schedule, run
+from bench.faults.cluster_faults import Role, cluster_faults
+from cutline.embedded.servers import EmbeddedServers
+from cutline.messaging.apply import apply_topology
+from cutline.messaging.connection import Broker
+from cutline.messaging.publisher import OutgoingMessage, Publisher
+from cutline.messaging.topology import Topology
+from tests.support.polling import eventually
+
+pytestmark = pytest.mark.timeout(240)
+
+DESIGNS = 40
+PER_S = 10.0
+ACK_WAIT_S = 2.0
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[EmbeddedServers]:
+    """Three nodes, and the other servers."""
+    async with EmbeddedServers(tmp_path, nats_nodes=3) as servers:
+        yield servers
+
+
+async def test_a_cluster_loses_nothing(tmp_path: Path) -> None:
+    """Leader killed, hung and a lame duck, quorum away for ten seconds: none refused, all accepted end once."""
+    hit = [fault for fault in cluster_faults(Role.JOBS) if fault.name != "quorum hung"]
+    schedule = Schedule(hit, per_s=PER_S, ack_wait_s=ACK_WAIT_S, seed=20, pause_s=0.5)
+
+    outcome = await run(tmp_path, schedule)
+
+    assert outcome.broken == ()
+    assert outcome.answers.submits >= DESIGNS
+    assert outcome.accounts.states == {"READY": outcome.answers.submits}
+    assert [struck.recovery.fault for struck in outcome.struck] == [fault.name for fault in hit]
+
+
+async def test_a_client_moves_to_nodes_it_was_told_of(cluster: EmbeddedServers) -> None:
+    """Given one node's address, a client goes to another when that one hangs, with its credentials, and publishes.
+
+    No stream keeps a copy fewer than three, or the hung node could have been the only one.
+    """
+    topology = Topology(replicas=cluster.nats_cluster.replicas)
+    fatal: list[str] = []
+    broker = Broker(cluster.nats.url(), name="test", on_fatal=fatal.append)
+    publisher = Publisher(broker)
+    await broker.start()
+    assert await broker.wait_connected(10)
+    await apply_topology(broker.jetstream, topology)
+    await publisher.start()
+    first = broker.client.connected_url
+    os.kill(cluster.nats.program_id, signal.SIGSTOP)
+    try:
+        assert await eventually(
+            lambda: broker.connected and broker.client.connected_url not in {None, first}, within_s=60
+        )
+        message = OutgoingMessage("dead.imaging.test", "1", b"x")
+        stored = [False]
+        while not stored[0]:  # the streams elect their leaders
+            stored = await publisher.publish([message], timeout_s=2.0)
+        config = (await broker.jetstream.stream_info(topology.dead_stream)).config
+    finally:
+        os.kill(cluster.nats.program_id, signal.SIGCONT)
+        await broker.stop()
+
+    assert config.num_replicas == 3
+    assert fatal == []
