@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from cutline.blobs.keys import design_prefix, upload_key
 from cutline.blobs.store import S3BlobStore, SignedPut
 from cutline.contract.submits import JobWish, SpecWish, SubmitWish, UploadWish
 from cutline.domain.dedup import submit_key
-from cutline.domain.errors import ResourceExhaustedError
+from cutline.domain.errors import NotFoundError, PreconditionError, ResourceExhaustedError
 from cutline.domain.states import DesignState
 from cutline.runtime.logging import get_logger
 from cutline.store.design_changes import LockedDesign, cancel_design, design_not_found, lock_design
@@ -137,19 +138,16 @@ class IngestHandler:
         """Stops a design's unfinished work."""
         tenant = call.tenant
 
-        async def work(connection: Connection) -> tuple[OutboxRow, LockedDesign] | None:
-            if await find_answer(connection, call):
-                return None
+        async def cancel(connection: Connection) -> tuple[OutboxRow, LockedDesign]:
             design = await lock_design(connection, tenant, design_id)
             revision = await cancel_design(connection, design)
             ring = self._dispatch.terminal_ring(
                 tenant=tenant, design_id=design_id, revision=revision, state=DesignState.CANCELLED
             )
             await insert_outbox(connection, [ring])
-            await record_answer(connection, call, design_id)
             return ring, design
 
-        done = await _until_recorded(lambda: self._database.run_transaction(work))
+        done = await self._once(call, design_id, cancel)
         if done is not None:
             ring, design = done
             await self._dispatch.ring_cancel(design_id=design_id, generation=design.generation)
@@ -159,18 +157,31 @@ class IngestHandler:
     async def delete_design(self, call: CallIdentity, design_id: UUID) -> None:
         """Deletes a design; its objects go at once where the store answers, else by retention."""
         tenant = call.tenant
-
-        async def work(connection: Connection) -> OutboxRow | None:
-            if await find_answer(connection, call):
-                return None
-            ring = await delete_and_tell(connection, self._dispatch, tenant=tenant, design_id=design_id)
-            await record_answer(connection, call, design_id)
-            return ring
-
-        ring = await _until_recorded(lambda: self._database.run_transaction(work))
+        delete = partial(delete_and_tell, dispatch=self._dispatch, tenant=tenant, design_id=design_id)
+        ring = await self._once(call, design_id, delete)
         if ring is not None:
             await self._dispatch.send([ring])
             await self._remove_objects(design_prefix(tenant, design_id))
+
+    async def _once(
+        self, call: CallIdentity, design_id: UUID, change: Callable[[Connection], Awaitable[_T]]
+    ) -> _T | None:
+        """Changes a design in one transaction; None where this call has been answered before."""
+
+        async def work(connection: Connection) -> _T | None:
+            if await find_answer(connection, call):
+                return None
+            try:
+                done = await change(connection)
+            except (NotFoundError, PreconditionError):
+                # The same call, made twice at once: while this one waited for the design the other did it.
+                if await find_answer(connection, call):
+                    return None
+                raise
+            await record_answer(connection, call, design_id)
+            return done
+
+        return await _until_recorded(lambda: self._database.run_transaction(work))
 
     async def _remove_objects(self, prefix: str) -> None:
         try:
