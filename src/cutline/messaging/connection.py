@@ -56,7 +56,7 @@ class Broker:
         self._connecting: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._stopping = False
-        self.client = Client()
+        self.client: Client = _LeavingClient()
 
     @property
     def connected(self) -> bool:
@@ -169,6 +169,18 @@ class Broker:
         server = min(servers, key=lambda known: self._tries[known.uri.netloc])
         self._tries[server.uri.netloc] += 1
         return server, RECONNECT_WAIT_S * random.uniform(0.5, 1.5)  # noqa: S311  (jitter, not a secret)
+
+
+class _LeavingClient(Client):
+    """A client that leaves a server without a farewell."""
+
+    async def _attempt_reconnect(self) -> None:
+        # The client closes its connection first and waits until all it wrote has left. A server that has hung with its
+        # socket full never reads it: unless it is thrown away, there is no other server until that one wakes up.
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
+        await super()._attempt_reconnect()
 
 
 def _without_login(addresses: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
