@@ -23,7 +23,7 @@ from uuid import UUID
 
 import uvloop
 
-from bench.faults.cluster_faults import ClusterFault, Role, cluster_faults, flowing
+from bench.faults.cluster_faults import ClusterFault, Role, cluster_faults
 from bench.faults.farm import MODULES, Farm, FarmPlan
 from bench.faults.faults import Recovery
 from bench.faults.ledger import Accounts, balance
@@ -93,10 +93,10 @@ class Schedule:
 
     Attributes:
         faults: In turn.
-        per_s: Submits a second, from before the first fault until after the last.
+        per_s: Submits a second, from before each fault until after its recovery.
         ack_wait_s: As the topology says it.
         seed: Of what is drawn by lot.
-        pause_s: Load without a fault, before each and after the last.
+        pause_s: Load before each fault and after its recovery.
     """
 
     faults: Sequence[ClusterFault]
@@ -128,14 +128,18 @@ async def run(folder: Path, schedule: Schedule) -> Outcome:
     async with Farm(folder, _plan(folder, schedule.ack_wait_s)) as farm:
         async with Rush(farm, schedule.per_s) as rush:
             calm_s = time.time()
-            await asyncio.sleep(schedule.pause_s)
+            async with rush.going():
+                await asyncio.sleep(2 * schedule.pause_s)
             first_s = time.time()
             _print("no fault", "", Answers.of(rush.between(calm_s, first_s)))
             for fault in schedule.faults:
+                # Each begins without a queue, which would hide how soon work goes on.
+                await asyncio.wait_for(_all_ended(farm), _ENDED_S)
                 begin_s = time.time()
-                recovery = await fault.strike(farm, rng)
-                await flowing(farm)
-                await asyncio.sleep(schedule.pause_s)
+                async with rush.going():
+                    await asyncio.sleep(schedule.pause_s)
+                    recovery = await fault.strike(farm, rng)
+                    await asyncio.sleep(schedule.pause_s)
                 struck.append((recovery, begin_s, time.time()))
                 took = f"{recovery.took_s:.2f} s of {recovery.limit_s:g} s"
                 _print(recovery.fault, took, Answers.of(rush.between(begin_s, time.time())))

@@ -22,7 +22,6 @@ AWAY_S: Final = 10.0
 """How long a quorum is missing, and how long a hung node hangs at least."""
 _POLL_S: Final = 0.1
 _PATIENCE_S: Final = 90.0
-_FLOWING: Final = "SELECT count(*) FROM jobs WHERE state = 'QUEUED' AND create_time < now() - interval '1 s'"
 # Of a design that was accepted after the fault: its ticket went through the broker that was hit.
 _FIRST_START: Final = """
     SELECT extract(epoch FROM min(start_time))::float8
@@ -55,7 +54,6 @@ class ClusterFault:
         """
         async with asyncio.timeout(_PATIENCE_S):
             await farm.whole()
-            await flowing(farm)
             took_s = await self.act(farm, rng)
         return Recovery(self.name, round(took_s, 3), LIMIT_S)
 
@@ -143,14 +141,6 @@ async def leader(farm: Farm, role: Role) -> str:
 
 def _nodes(farm: Farm) -> list[str]:
     return [node.name for node in farm.servers.nats_cluster.nodes]
-
-
-async def flowing(farm: Farm) -> None:
-    """Waits until nothing has been queued for a second, so that a recovery does not tell how long a queue is."""
-    while True:
-        if not await farm.database.fetchval(_FLOWING):
-            return
-        await asyncio.sleep(_POLL_S)
 
 
 async def _first_start(farm: Farm, at_s: float) -> float:

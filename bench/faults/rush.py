@@ -10,7 +10,8 @@ import asyncio
 import hashlib
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
@@ -73,7 +74,7 @@ class Answers:
 
 
 class Rush:
-    """`async with Rush(farm, per_s) as rush`: submits until the block ends, then waits for the last answers.
+    """`async with Rush(farm, per_s) as rush, rush.going()`: submits until the inner block ends.
 
     Attributes:
         answers: What was answered so far, in the order of the answers.
@@ -86,8 +87,6 @@ class Rush:
         self._metadata = (("authorization", f"Bearer {farm.api_key}"),)
         self._body = b""
         self._numbers = count(1)
-        self._task: asyncio.Task[None] | None = None
-        self._over = asyncio.Event()
         self.answers: list[Answer] = []
 
     @property
@@ -123,13 +122,24 @@ class Rush:
         design_id = UUID(pb.SubmitDesignResponse.FromString(answer).design.id)
         self.answers.append(Answer(due_s, time.time() - due_s, design_id))
 
-    async def _run(self) -> None:
+    @asynccontextmanager
+    async def going(self) -> AsyncIterator[None]:
+        """Submits until the block ends, then waits for the last answers."""
+        over = asyncio.Event()
+        run = asyncio.create_task(self._run(over), name="rush")
+        try:
+            yield
+        finally:
+            over.set()
+            await run
+
+    async def _run(self, over: asyncio.Event) -> None:
         start_s = time.time()
         async with asyncio.TaskGroup() as submits:
             for number in count():
                 due_s = start_s + number / self._per_s
                 await asyncio.sleep(due_s - time.time())
-                if self._over.is_set():
+                if over.is_set():
                     return
                 submits.create_task(self._submit(due_s))
 
@@ -141,14 +151,10 @@ class Rush:
         # The first submits of an upload have its artwork checked, in each process by itself.
         for _ in self._channels:
             await self._submit(time.time())
-        self._task = asyncio.create_task(self._run(), name="rush")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        if self._task is not None:
-            await self._task
         for channel in self._channels:
             await channel.close()
