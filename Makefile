@@ -88,8 +88,8 @@ bench-quality: $(RUN_STAMP) ## Cutouts and cut lines against art of exact alpha;
 bench-stages: $(VENV)/dev.stamp ## Every step of a sticker beside decoding and encoding alone; ARGS="--quick" takes 4 MP
 	@$(BIN)/python -m bench.stages $(ARGS)
 
-bench-faults: $(RUN_STAMP) ## Break everything in turn under load; recovery times and the books; ARGS=--quick
-	@$(BIN)/python -m bench.faults $(ARGS)
+bench-faults: $(RUN_STAMP) ## Break everything in turn under load, then a cluster of NATS; recovery times and the books; ARGS=--quick
+	@$(BIN)/python -m bench.faults $(ARGS); first=$$?; $(BIN)/python -m bench.faults.cluster $(ARGS) && exit $$first
 
 ##@ Other
 clean: ## Remove what was made: .venv, data, results, caches

@@ -7,4 +7,8 @@ plain_work  the workers' slots without pixels: they follow the order and make sm
 load        clients that submit and remember
 faults      what can be broken, each with its recovery
 ledger      the accounts afterwards, from the database and the streams
+
+cluster         a broker of three nodes, under 200 submits a second: `python -m bench.faults.cluster`
+cluster_faults  what can happen to it
+rush            submits at a fixed rate, each answer timed
 """
