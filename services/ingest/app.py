@@ -10,6 +10,7 @@ from cutline.messaging.connection import Broker
 from cutline.messaging.consumers import Consumers
 from cutline.messaging.dead_stream import DeadStream
 from cutline.messaging.publisher import Publisher
+from cutline.messaging.topology_check import TopologyCheck
 from cutline.rpc.api_keys import ApiKeyAuthenticator, PostgresApiKeys
 from cutline.rpc.server import RpcServer, RpcService
 from cutline.runtime.http import HttpServer
@@ -145,6 +146,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         ]
     runtime.readiness.add_check("postgres", database.problem)
     runtime.readiness.add_check("nats", broker.problem, required=False)
+    runtime.readiness.add_check("topology", TopologyCheck(broker, topology).problem, required=False)
     runtime.readiness.add_check("blobs", blobs.problem, required=False)
     bus = BusCheck(broker, topology, metrics=metrics)
     http = HttpServer(settings.shell.http_listen, readiness=runtime.readiness, exposition=telemetry.exposition)

@@ -13,7 +13,7 @@ from cutline.store.pool import Database
 from cutline.store.release import Queue
 from cutline.telemetry.metrics import Metrics
 from cutline.telemetry.names import Attribute
-from services.ingest.duty import attempt
+from services.ingest.duty import Duty
 from services.ingest.settings import BacklogLimits
 
 REFRESH_S = 1.0
@@ -95,6 +95,7 @@ class Backlog:
 
     async def run(self, database: Database) -> None:
         """Refreshes each second, for ever."""
+        duty = Duty("backlog")
         while True:
-            await attempt("backlog", partial(self.refresh, database))
+            await duty.attempt(partial(self.refresh, database))
             await asyncio.sleep(REFRESH_S)

@@ -30,7 +30,7 @@ from cutline.store.pool import Connection, Database
 from cutline.store.release import ReleasedJob
 from cutline.store.undelivered import Standing, settle_undelivered
 from services.ingest.dispatch import Dispatch
-from services.ingest.duty import attempt
+from services.ingest.duty import Duty
 
 log = get_logger(__name__)
 
@@ -57,13 +57,14 @@ class Mover:
 
     async def run(self) -> None:
         """Moves for ever."""
+        duty = Duty("mover")
         while True:
             await self._broker.wait_connected()
-            await attempt("mover", self._pull)
+            await duty.attempt(self._pull)
             await asyncio.sleep(PAUSE_S)
 
     async def _pull(self) -> None:
-        consumer = self._topology.mover_consumer()
+        consumer, settling = self._topology.mover_consumer(), Duty("mover-settle")
         subscription = await self._broker.jetstream.pull_subscribe_bind(consumer.name, stream=consumer.stream)
         try:
             while True:
@@ -73,7 +74,7 @@ class Mover:
                     await self._broker.jetstream.consumer_info(consumer.stream, consumer.name)  # is it there at all?
                     continue
                 for advisory in advisories:
-                    if not await attempt("mover", partial(self.settle, advisory)):
+                    if not await settling.attempt(partial(self.settle, advisory)):
                         await advisory.nak(LATER_S)
         finally:
             if self._broker.connected:

@@ -10,7 +10,7 @@ from cutline.runtime.logging import get_logger
 from cutline.store.outbox import delete_outbox, outbox_depth, take_outbox
 from cutline.store.pool import Database
 from cutline.telemetry.metrics import Metrics
-from services.ingest.duty import attempt
+from services.ingest.duty import Duty
 
 log = get_logger(__name__)
 
@@ -32,8 +32,9 @@ class Relay:
 
     async def run(self) -> None:
         """Relays for ever."""
+        duty = Duty("relay")
         while True:
-            while await attempt("relay", self.relay_once) == BATCH:
+            while await duty.attempt(self.relay_once) == BATCH:
                 pass
             await asyncio.sleep(self._interval_s)
 

@@ -10,7 +10,7 @@ from cutline.store.outbox import insert_outbox
 from cutline.store.pool import Database
 from cutline.store.release import held_queues, release_due
 from services.ingest.dispatch import Dispatch
-from services.ingest.duty import attempt
+from services.ingest.duty import Duty
 from services.ingest.settings import BacklogLimits
 from services.ingest.starts import Starts
 
@@ -53,11 +53,12 @@ class Release:
 
     async def run(self) -> None:
         """Releases for ever."""
+        duty, hearing = Duty("release"), Duty("release-starts")
         while True:
             began_s = time.monotonic()
             self._poke.clear()
-            released = await attempt("release", self.release_once)
-            await attempt("release", self._listen)
+            released = await duty.attempt(self.release_once)
+            await hearing.attempt(self._listen)
             if released != BATCH:
                 await self._pause()
             await asyncio.sleep(PACE_S - (time.monotonic() - began_s))

@@ -23,7 +23,7 @@ from cutline.store.pool import Connection, Database
 from cutline.store.uploads import remove_unused_uploads
 from services.ingest.deletion import delete_and_tell
 from services.ingest.dispatch import Dispatch
-from services.ingest.duty import attempt
+from services.ingest.duty import Duty
 from services.ingest.orphan_scan import OrphanScan
 from services.ingest.settings import KeepSettings
 
@@ -66,9 +66,10 @@ class Retention:
 
     async def run(self) -> None:
         """Removes for ever."""
+        duty = Duty("retention")
         while True:
             await asyncio.sleep(self._interval_s)
-            await attempt("retention", self.remove_once)
+            await duty.attempt(self.remove_once)
 
     async def remove_once(self) -> dict[str, int]:
         """Removes what is due of every kind; returns how much that was, by kind."""

@@ -23,7 +23,7 @@ from cutline.store.pool import Database
 from cutline.store.release import ReleasedJob
 from cutline.store.silent import SilentJob, find_silent, note_stored, republish_abandoned, republish_silent
 from services.ingest.dispatch import Dispatch
-from services.ingest.duty import attempt
+from services.ingest.duty import Duty
 
 log = get_logger(__name__)
 
@@ -57,9 +57,10 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweeps for ever."""
+        duty = Duty("sweeper")
         while True:
             await asyncio.sleep(self._interval_s)
-            await attempt("sweeper", self.sweep_once)
+            await duty.attempt(self.sweep_once)
 
     async def sweep_once(self) -> int:
         """Publishes silent jobs again; returns how many.

@@ -82,6 +82,7 @@ class LanePull:
         self._requests = 0
         self._watchdog: asyncio.TimerHandle | None = None
         self._paused = False
+        self._refusal: tuple[str | None, str | None] | None = None
         self.waiting: deque[Msg] = deque()
         self.asked = 0
         self.standing = False
@@ -135,6 +136,7 @@ class LanePull:
 
     async def _hear(self, message: Msg) -> None:
         if message.reply.startswith(_ACK_PREFIX):
+            self._refusal = None
             self.waiting.append(message)
             if self.asked <= 1:
                 self._close()
@@ -147,14 +149,22 @@ class LanePull:
         headers = message.headers or {}
         match headers.get("Status"):
             case "100":  # idle heartbeat
+                self._refusal = None
                 self._watch(2.5 * _IDLE_HEARTBEAT_S, self.forget)
             case "404" | "408":  # nothing more there, or the pull's time is over
+                self._refusal = None
                 self.empty = self.asked > 0
                 self._close()
                 self._notify()
             case state:
-                log.info("lane.pull_refused", subject=self._subject, state=state, why=headers.get("Description"))
+                self._tell_refusal(state, headers.get("Description"))
                 self._refused()
+
+    def _tell_refusal(self, state: str | None, why: str | None) -> None:
+        """Tells why a pull was refused, once: a broker without its topology refuses twice a second."""
+        if self._refusal != (state, why):
+            self._refusal = state, why
+            log.warning("lane.pull_refused", subject=self._subject, state=state, why=why)
 
     def _unanswered(self) -> None:
         """Gives a request up that neither brings nor says anything.

@@ -30,6 +30,7 @@ log = get_logger(__name__)
 SEND_ERRORS: Final = (nats.errors.Error, OSError)
 
 PROBE_INTERVAL_S: Final = 1.0
+REFUSALS_TOLD_S: Final = 10.0
 MAX_UNSENT_BYTES: Final = 1024**2
 """More than this waits in the client only if its server has hung: at twice as much the client would make callers wait
 until the server reads again."""
@@ -86,6 +87,7 @@ class Publisher:
         self._inbox = ""
         self._answering = True
         self._probe_s = 0.0
+        self._refusals = _Refusals()
 
     @property
     def answering(self) -> bool:
@@ -196,7 +198,9 @@ class Publisher:
         return True
 
     async def _heard(self, message: Msg) -> None:
-        outcome = _outcome(message.data)
+        outcome, refusal = _outcome(message.data)
+        if refusal:
+            self._refusals.tell(refusal)
         if outcome in HELD:
             self._answering = True
         waiting = self._waiting.pop(message.subject.rpartition(".")[2], None)
@@ -209,18 +213,33 @@ class Publisher:
             self._metrics.publishes.add(number, {Attribute.OUTCOME.value: outcome})
 
 
-def _outcome(data: bytes) -> str:
-    """What a PubAck says; an empty one means that no stream listens, as during an election."""
+class _Refusals:
+    """Tells what the broker refuses, seldom: a full stream refuses each of thousands of messages."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._told_s = -REFUSALS_TOLD_S
+
+    def tell(self, description: str) -> None:
+        """Counts a refusal, and tells of those since the last time."""
+        self._number += 1
+        now_s = time.monotonic()
+        if now_s - self._told_s >= REFUSALS_TOLD_S:
+            log.warning("publish.refused", description=description[:200], messages=self._number)
+            self._number, self._told_s = 0, now_s
+
+
+def _outcome(data: bytes) -> tuple[str, str]:
+    """What a PubAck says, and why it refuses; an empty one means that no stream listens, as during an election."""
     if not data:
-        return FAILED
+        return FAILED, ""
     # Most acks are plain; telling them apart from the rest by their bytes saves parsing each.
     if b'"error"' not in data and b'"duplicate"' not in data:
-        return STORED if b'"seq"' in data else FAILED
+        return (STORED if b'"seq"' in data else FAILED), ""
     try:
         ack: dict[str, Any] = json.loads(data)
     except ValueError:
-        return FAILED
+        return FAILED, ""
     if "error" in ack:
-        log.warning("publish.refused", description=str(ack["error"].get("description", ""))[:200])
-        return FAILED
-    return DUPLICATE if ack.get("duplicate") else STORED
+        return FAILED, str(ack["error"].get("description", "")) or "without a reason"
+    return (DUPLICATE if ack.get("duplicate") else STORED), ""

@@ -1,38 +1,56 @@
-"""Whether the broker holds what a worker counts on: a readiness check."""
+"""Whether the broker holds what a service counts on: a readiness check."""
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 import nats.errors
 
-from cutline.messaging.apply import verify_topology
+from cutline.messaging.apply import TopologyDrift, verify_topology
 from cutline.messaging.connection import Broker
 from cutline.messaging.topology import Topology
 from cutline.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
+BELIEVED_S: Final = 15.0
+"""How long an agreement is believed: a broker may lose its store while services run."""
+
 
 class TopologyCheck:
-    """Compares the broker's streams and consumers with the topology, until they agree once."""
+    """Compares the broker's streams and consumers with the topology, now and then, and each time while they differ.
 
-    def __init__(self, broker: Broker, topology: Topology) -> None:
+    Args:
+        broker: The connection.
+        topology: What should be there.
+        believed_s: How long an agreement is believed.
+    """
+
+    def __init__(self, broker: Broker, topology: Topology, *, believed_s: float = BELIEVED_S) -> None:
         self._broker = broker
         self._topology = topology
-        self._agreed = False
+        self._believed_s = believed_s
+        self._agreed_until_s = -1.0
+        self._drift: TopologyDrift | None = None
 
     async def problem(self) -> str | None:
         """What makes the broker unusable, or None; tunables that differ are only logged."""
-        if self._agreed:
+        if time.monotonic() < self._agreed_until_s:
             return None
         if not self._broker.connected:
-            return "NATS is not connected"
+            return None  # another check tells of the connection
         try:
             drift = await verify_topology(self._broker.jetstream, self._topology)
         except (nats.errors.Error, OSError) as error:
             return f"JetStream does not answer ({type(error).__name__})"
+        if drift != self._drift:
+            for difference in drift.errors:
+                log.error("topology.wrong", difference=difference)
+            for difference in drift.warnings:
+                log.warning("topology.differs", difference=difference)
+        self._drift = drift
         if drift.errors:
             return "; ".join(drift.errors)
-        for difference in drift.warnings:
-            log.warning("topology.differs", difference=difference)
-        self._agreed = True
+        self._agreed_until_s = time.monotonic() + self._believed_s
         return None
