@@ -10,7 +10,7 @@ from shapely import MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.sticker_spec import ResolvedSpec
-from cutline.imaging.shapes import closed, filled, offset, opened, polygons_of
+from cutline.imaging.shapes import ARC_SAGITTA_MM, closed, filled, offset, opened, polygons_of
 
 SLACKS_MM: Final = (0.003, 0.01)
 """Corners are drawn this much wider than asked for, so that a curve fitted to them has room to be no tighter: concave
@@ -50,21 +50,22 @@ def is_opened(spec: ResolvedSpec) -> bool:
     return spec.border_mm < blade_radius_mm(spec)
 
 
-def wanted_shape(art: BaseGeometry, spec: ResolvedSpec) -> MultiPolygon:
+def wanted_shape(art: BaseGeometry, spec: ResolvedSpec, *, sagitta_mm: float = ARC_SAGITTA_MM) -> MultiPolygon:
     """Art grown by the border with round joins (shrunk by a negative one), holes filled."""
-    return filled(offset(filled(art), spec.border_mm))
+    return filled(offset(filled(art), spec.border_mm, sagitta_mm=sagitta_mm))
 
 
-def bordered_shape(art: BaseGeometry, spec: ResolvedSpec) -> MultiPolygon:
+def bordered_shape(art: BaseGeometry, spec: ResolvedSpec, *, sagitta_mm: float = ARC_SAGITTA_MM) -> MultiPolygon:
     """The wanted shape without the tips and threads that the blade cannot follow.
 
     Gaps narrower than the blade are filled first, so that a fringe stays a solid edge. None of this depends on
     smoothing: the box, and with it the scale, is the same however smooth the line is asked to be.
     """
-    wanted = wanted_shape(art, spec)
+    wanted = wanted_shape(art, spec, sagitta_mm=sagitta_mm)
     if not is_opened(spec):
         return wanted
-    kept = filled(opened(closed(wanted, blade_radius_mm(spec)), opening_radius_mm(spec)))
+    solid = closed(wanted, blade_radius_mm(spec), sagitta_mm=sagitta_mm)
+    kept = filled(opened(solid, opening_radius_mm(spec), sagitta_mm=sagitta_mm))
     return polygons_of(MultiPolygon([part for part in kept.geoms if part.area >= MIN_PIECE_MM2]))
 
 

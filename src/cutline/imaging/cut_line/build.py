@@ -75,8 +75,12 @@ def build_cut_line(outline: Outline, spec: ResolvedSpec) -> CutLine:
 def _fitted(pieces: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: ResolvedSpec) -> _Fitted:
     """The first try that holds everything, else the one that bends widest of those that are sound."""
     best: tuple[float, _Fitted] | None = None
+    before: MultiPolygon | None = None
     for slack_mm in SLACKS_MM:
         shape = smoothed(pieces, spec, slack_mm)
+        if before is not None and shape.equals_exact(before, 0.0):
+            break  # a line that is closed with a wide radius has no use for slack
+        before = shape
         for share in FINER:
             fit = partial(_fit, tolerance_mm=share * FIT_TOLERANCE_MM, spec=spec)
             tried = _tried(shape, holes, scaled, spec, fit)

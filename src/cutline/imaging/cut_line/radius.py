@@ -21,7 +21,13 @@ GOAL: Final = 1.002
 """Share of the least radius that is searched for."""
 SAMPLES: Final = 33
 ROUNDS: Final = 8
+WORTH_MORE: Final = 0.8
+"""Share of its lack that a round may leave of a window that is searched again."""
 STEPS: Final = 14
+SETTLED: Final = 0.02
+"""A step that gains no larger share of a window's cost is its last one, once its bends are wide enough."""
+MOST_DAMPING: Final = 1e3
+"""A window whose steps help only when they are damped that much will not come further."""
 MOVE_MM: Final = 0.004
 """Distance that costs as much as bending one part in BEND_WEIGHT too tight."""
 BEND_WEIGHT: Final = 100.0
@@ -29,7 +35,6 @@ SLIDE_MM: Final = 0.08
 SMOOTH_DEGREES: Final = 3.0
 _STEP: Final = 1e-5
 _T: Final = np.linspace(0, 1, SAMPLES)
-_BASIS: Final = np.stack([(1 - _T) ** 3, 3 * (1 - _T) ** 2 * _T, 3 * (1 - _T) * _T**2, _T**3], axis=1)
 
 
 def eased(control: type_points, min_radius_mm: float, most_moved_mm: float) -> type_points:
@@ -52,14 +57,12 @@ def eased(control: type_points, min_radius_mm: float, most_moved_mm: float) -> t
             break
         windows = control[(chosen[:, None] + np.arange(-1, 2)) % count]
         moved, good = _widened(windows, min_radius_mm, most_moved_mm)
-        good &= _lack(moved, min_radius_mm) < _lack(windows, min_radius_mm)
+        before, after = _lack(windows, min_radius_mm), _lack(moved, min_radius_mm)
+        good &= after < before
         if good.any():
             control = control.copy()
-        for index, window, is_good in zip(chosen, moved, good, strict=True):
-            if is_good:
-                control[(index + np.arange(-1, 2)) % count] = window
-            else:
-                given_up[index] = True
+            control[(chosen[good, None] + np.arange(-1, 2)) % count] = moved[good]
+        given_up[chosen[~good | (after > WORTH_MORE * before)]] = True
     return control
 
 
@@ -88,25 +91,22 @@ def _widened(windows: type_points, min_radius_mm: float, most_moved_mm: float) -
     damping = np.full(len(windows), 1e-2)
     residuals = frames.residuals(values, min_radius_mm)
     cost = (residuals**2).sum(axis=1)
+    open_, part = np.arange(len(windows)), frames
     for _ in range(STEPS):
-        slopes = np.stack(
-            [
-                (frames.residuals(values + _STEP * unit_vector, min_radius_mm) - residuals) / _STEP
-                for unit_vector in np.eye(_Frames.VARIABLES)
-            ],
-            axis=2,
-        )
-        normal = np.einsum("kri,krj->kij", slopes, slopes)
-        right = -np.einsum("kri,kr->ki", slopes, residuals)
-        scaled = normal + damping[:, None, None] * (
-            np.einsum("kii->ki", normal)[:, :, None] * np.eye(_Frames.VARIABLES) + 1e-9 * np.eye(_Frames.VARIABLES)
-        )
-        tried = values + np.linalg.solve(scaled, right[..., None])[..., 0]
-        tried_residuals = frames.residuals(tried, min_radius_mm)
+        tried = values[open_] + part.step(values[open_], residuals[open_], damping[open_], min_radius_mm)
+        tried_residuals = part.residuals(tried, min_radius_mm)
         tried_cost = (tried_residuals**2).sum(axis=1)
-        better = tried_cost < cost
-        values[better], residuals[better], cost[better] = tried[better], tried_residuals[better], tried_cost[better]
-        damping = np.where(better, damping / 4, damping * 6)
+        better = tried_cost < cost[open_]
+        settled = better & (tried_cost > (1 - SETTLED) * cost[open_]) & _bends_held(tried_residuals)
+        which = open_[better]
+        values[which], residuals[which], cost[which] = tried[better], tried_residuals[better], tried_cost[better]
+        damping[open_] *= np.where(better, 0.25, 6.0)
+        kept = ~settled & (damping[open_] < MOST_DAMPING)
+        if not kept.any():
+            break
+        if not kept.all():
+            open_ = open_[kept]
+            part = _Frames(windows[open_])
     return frames.windows(values), frames.moved_mm(values) <= most_moved_mm
 
 
@@ -122,11 +122,11 @@ class _Frames:
 
     def __init__(self, windows: type_points) -> None:
         self.original = windows
-        self.points = np.einsum("st,kntx->knsx", _BASIS, windows)
+        self.points = _points(windows)
         legs = np.diff(windows, axis=2)
-        derivative = np.gradient(self.points, axis=2)
-        heading = unit(derivative)
-        self.normals = np.stack([-heading[..., 1], heading[..., 0]], axis=-1)
+        slope = np.gradient(self.points, axis=3)
+        length = np.maximum(np.hypot(slope[:, :, 0], slope[:, :, 1]), 1e-12)
+        self.normals = np.stack([-slope[:, :, 1] / length, slope[:, :, 0] / length], axis=2)
         arriving, leaving = unit(legs[:, :2, 2]), unit(legs[:, 1:, 0])
         self.tangent = unit(arriving + leaving)
         self.across = np.stack([-self.tangent[..., 1], self.tangent[..., 0]], axis=-1)
@@ -142,37 +142,83 @@ class _Frames:
         self.handles = np.stack([~is_line[:, 0], ~is_line[:, 1], ~is_line[:, 1], ~is_line[:, 2]], axis=1)
 
     def windows(self, values: NDArray[np.float64]) -> type_points:
+        """Moved windows (..., k, 3, 4, 2) for values (..., k, VARIABLES)."""
         original = self.original
-        slide = SLIDE_MM * values[:, 0:2] * self.may_slide
-        shift = MOVE_MM * values[:, 2:4] * self.may_turn
-        angle = 0.05 * values[:, 4:6] * self.may_turn
-        scale = np.exp(0.2 * values[:, 6:10] * self.handles)
+        slide = SLIDE_MM * values[..., 0:2] * self.may_slide
+        shift = MOVE_MM * values[..., 2:4] * self.may_turn
+        angle = 0.05 * values[..., 4:6] * self.may_turn
+        scale = np.exp(0.2 * values[..., 6:10] * self.handles)
         joints = original[:, :2, 3] + slide[..., None] * self.tangent + shift[..., None] * self.across
         cosine, sine = np.cos(angle)[..., None], np.sin(angle)[..., None]
 
         def turned(handle: type_points) -> type_points:
             return np.asarray(handle * cosine + np.stack([-handle[..., 1], handle[..., 0]], axis=-1) * sine)
 
-        # Handles before the joints, (k, 2, 2), then those behind them.
-        arriving = turned(original[:, :2, 2] - original[:, :2, 3]) * scale[:, [0, 2], None]
-        leaving = turned(original[:, 1:, 1] - original[:, 1:, 0]) * scale[:, [1, 3], None]
-        result = original.copy()
-        result[:, :2, 3], result[:, 1:, 0] = joints, joints
-        result[:, :2, 2], result[:, 1:, 1] = joints + arriving, joints + leaving
+        # Handles before the joints, (..., k, 2, 2), then those behind them.
+        arriving = turned(original[:, :2, 2] - original[:, :2, 3]) * scale[..., [0, 2], None]
+        leaving = turned(original[:, 1:, 1] - original[:, 1:, 0]) * scale[..., [1, 3], None]
+        result = np.empty((*values.shape[:-1], *original.shape[1:]))
+        result[...] = original
+        result[..., :2, 3, :], result[..., 1:, 0, :] = joints, joints
+        result[..., :2, 2, :], result[..., 1:, 1, :] = joints + arriving, joints + leaving
         return result
 
-    def _moves(self, windows: type_points) -> NDArray[np.float64]:
-        """How far points move across the path, (k, 3, samples)."""
-        points = np.einsum("st,kntx->knsx", _BASIS, windows)
-        return np.asarray(((points - self.points) * self.normals).sum(axis=-1))
-
     def residuals(self, values: NDArray[np.float64], min_radius_mm: float) -> NDArray[np.float64]:
+        """What is to become small, (..., k, residuals), for values (..., k, VARIABLES): bends, moves, and values."""
         windows = self.windows(values)
-        radii, _ = radii_along(windows.reshape(-1, 4, 2), SAMPLES)
-        excess = np.maximum(GOAL * min_radius_mm / np.maximum(radii, 1e-6) - 1, 0).reshape(len(windows), -1)
-        excess = np.minimum(excess, 5.0)
-        moves = self._moves(windows).reshape(len(windows), -1) / (MOVE_MM * np.sqrt(SAMPLES))
-        return np.concatenate([BEND_WEIGHT * excess, moves, 0.05 * values], axis=1)
+        rows = (*values.shape[:-1], -1)
+        excess = np.clip(GOAL * min_radius_mm * _curvature(windows) - 1, 0.0, 5.0).reshape(rows)
+        moves = self._moves(windows).reshape(rows) / (MOVE_MM * np.sqrt(SAMPLES))
+        return np.concatenate([BEND_WEIGHT * excess, moves, 0.05 * values], axis=-1)
+
+    def step(
+        self,
+        values: NDArray[np.float64],
+        residuals: NDArray[np.float64],
+        damping: NDArray[np.float64],
+        min_radius_mm: float,
+    ) -> NDArray[np.float64]:
+        """The damped step (k, VARIABLES) towards less."""
+        nudges = _STEP * np.eye(self.VARIABLES)[:, None, :]
+        slopes = (self.residuals(values + nudges, min_radius_mm) - residuals) / _STEP
+        normal = np.matmul(slopes.transpose(1, 0, 2), slopes.transpose(1, 2, 0))
+        right = -np.matmul(slopes.transpose(1, 0, 2), residuals[..., None])
+        diagonal = np.einsum("kii->ki", normal) + 1e-9
+        scaled = normal + damping[:, None, None] * (diagonal[:, :, None] * np.eye(self.VARIABLES))
+        return np.asarray(np.linalg.solve(scaled, right)[..., 0])
 
     def moved_mm(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(np.abs(self._moves(self.windows(values))).max(axis=(1, 2)))
+        """How far the furthest point of each window moves."""
+        return np.asarray(np.abs(self._moves(self.windows(values))).max(axis=(-2, -1)))
+
+    def _moves(self, windows: type_points) -> NDArray[np.float64]:
+        """How far points move across the path, (..., k, 3, samples)."""
+        away = (_points(windows) - self.points) * self.normals
+        return np.asarray(away[..., 0, :] + away[..., 1, :])
+
+
+def _bends_held(residuals: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether no bend of a window is tighter than what counts as held."""
+    return np.asarray((residuals[:, : 3 * SAMPLES] <= BEND_WEIGHT * (GOAL / ENOUGH - 1)).all(axis=1))
+
+
+def _powers(windows: type_points) -> tuple[NDArray[np.float64], ...]:
+    """Coefficients of t^3, t^2, t and 1, each (..., 2, 1), of cubics (..., 4, 2)."""
+    p0, p1, p2, p3 = (windows[..., number, :, None] for number in range(4))
+    first, bend = p1 - p0, p2 - 2 * p1 + p0
+    return p3 - p0 - 3 * (p2 - p1), 3 * bend, 3 * first, p0
+
+
+def _points(windows: type_points) -> NDArray[np.float64]:
+    """Points (..., 2, samples) on cubics (..., 4, 2)."""
+    a, b, c, d = _powers(windows)
+    return np.asarray(((a * _T + b) * _T + c) * _T + d)
+
+
+def _curvature(windows: type_points) -> NDArray[np.float64]:
+    """Curvature (..., samples) along cubics (..., 4, 2)."""
+    a, b, c, _ = _powers(windows)
+    first, second = (3 * a * _T + 2 * b) * _T + c, 6 * a * _T + 2 * b
+    (x1, y1), (x2, y2) = (np.moveaxis(part, -2, 0) for part in (first, second))
+    squared = x1 * x1 + y1 * y1
+    return np.asarray(np.abs(x1 * y2 - y1 * x2) / np.maximum(squared * np.sqrt(squared), 1e-18))

@@ -12,13 +12,28 @@ from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import SizeSource
 from cutline.domain.sticker_spec import DEFAULT_LONGER_SIDE_MM, LIMITS, ResolvedSpec
 from cutline.imaging.cut_line.border import bordered_shape, is_opened
-from cutline.imaging.shapes import NO_AREA, offset, polygons_of
+from cutline.imaging.shapes import ARC_SAGITTA_MM, NO_AREA, offset, polygons_of
 
 ROUNDS: Final = 40
+HALVED: Final = 2
+"""Which of three steps halves the bracket."""
 CLOSE_ENOUGH: Final = 2e-4
 """Relative error the search stops at; the rest is taken up by scaling the whole sticker."""
 COARSE_MM: Final = 0.03
-"""Precision of the outline that the search begins with: a quarter of the points find nearly the same scale."""
+COARSE_SAGITTA_MM: Final = 0.006
+"""Precision of the outline and of its arcs that the search begins with: a quarter of the points find nearly the same
+scale."""
+NARROWEST: Final = 1e-7
+"""Share of the scale that a search narrows down to at most."""
+JUMP_WIDTH: Final = 1e-4
+JUMP: Final = 100.0
+"""Within that share, a box that grows so many times faster than the scale jumps."""
+MOST_JUMPS: Final = 4
+MOST_GROWN: Final = 8.0
+"""Times the plain scale at which something of the art has to be left."""
+MOST_POINTS: Final = 60_000
+"""Points of outlines that one search goes through, all rounds together. Drawn art needs a few thousand; noise has that
+many in every round, and each round takes a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +93,19 @@ def _linear_scale(art_px: MultiPolygon, spec: ResolvedSpec) -> float:
 
 
 def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
-    """Finds the scale by a bracketed secant on the real box.
-
-    The box jumps where a thin part becomes thick enough to be kept. If the size asked for falls into such a jump, the
-    part is left out for good and the search goes on with the rest, whose box grows smoothly.
-    """
-    art = art_px
-    start = _linear_scale(art_px, spec)
-    coarse, _ = _bracketed(polygons_of(art_px.simplify(COARSE_MM / start)), spec, start)
-    if coarse is not None:
-        start = coarse.mm_per_px
-    for _ in range(4):
-        found, low = _bracketed(art, spec, start)
-        if found is not None:
-            return found
-        if low is None:
-            break
-        reach = spec.min_radius_mm - min(spec.border_mm, 0.0) + 0.1
-        kept_mm = offset(low.bordered, reach)
-        art = _polygons_px(low.art.intersection(kept_mm), low.mm_per_px)
+    """Finds the scale on a coarse outline, then on the outline itself, which takes a step or two more."""
+    plain = _linear_scale(art_px, spec)
+    coarse = _Search(spec, COARSE_SAGITTA_MM, MOST_GROWN * plain, MOST_POINTS)
+    roughly, areas_px = coarse.without_jumps(polygons_of(art_px.simplify(COARSE_MM / plain)), plain)
+    start, art = plain, art_px
+    if roughly is not None:
+        start = roughly.mm_per_px
+        for area in areas_px:
+            art = _polygons(art.intersection(area))
+    exact = _Search(spec, ARC_SAGITTA_MM, MOST_GROWN * plain, coarse.points_left)
+    found, _ = exact.without_jumps(art, start)
+    if found is not None:
+        return found
     raise ArtworkError(
         Reason.CUT_LINE_IMPOSSIBLE,
         "The art is too thin for the cut: at no scale does what is left after border and corner rounding have the size"
@@ -104,32 +113,71 @@ def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
     )
 
 
-def _bracketed(art_px: MultiPolygon, spec: ResolvedSpec, scale: float) -> tuple[Scaled | None, Scaled | None]:
-    """Searches for an excess of 0 from a scale on.
+@dataclass(slots=True)
+class _Search:
+    """A search at one precision.
 
-    Returns:
-        What was found, and the largest sticker known to be too small.
+    Attributes:
+        spec: Says what the size is to be.
+        sagitta_mm: Precision of the arcs of offsets.
+        most_scale: Scale at which something of the art has to be left.
+        points_left: Points of outlines that it may still go through.
     """
-    low, low_excess, low_scaled = 0.0, -1.0, None
-    high, high_excess = None, 0.0
-    for _ in range(ROUNDS):
-        scaled = _at_scale(art_px, scale, spec)
-        excess = _excess(scaled.bordered, spec)
-        if abs(excess) < CLOSE_ENOUGH:
-            return _resized(scaled, 1 / (1 + excess)), None
-        if excess < 0:
-            low, low_excess = scale, excess
-            low_scaled = scaled if not scaled.bordered.is_empty else low_scaled
-        else:
-            high, high_excess = scale, excess
-        if high is None:
-            scale *= min(max(1 / (1 + excess), 1.0002), 2.0) if excess > -0.99 else 1.5
-            continue
-        if (high - low) < 1e-7 * high:
-            break
-        share = -low_excess / (high_excess - low_excess)
-        scale = low + (high - low) * min(max(share, 0.02), 0.98)
-    return None, low_scaled
+
+    spec: ResolvedSpec
+    sagitta_mm: float
+    most_scale: float
+    points_left: int
+
+    def without_jumps(self, art: MultiPolygon, start: float) -> tuple[Scaled | None, list[MultiPolygon]]:
+        """The art at its scale, and the areas in pixels that it was cut down to on the way.
+
+        The box jumps where a thin part becomes thick enough to be kept. If the size asked for falls into such a jump,
+        the part is left out for good and the search goes on with the rest, whose box grows smoothly.
+        """
+        areas_px: list[MultiPolygon] = []
+        for _ in range(MOST_JUMPS):
+            found, low = self._bracketed(art, start)
+            if found is not None or low is None:
+                return found, areas_px
+            reach = self.spec.min_radius_mm - min(self.spec.border_mm, 0.0) + 0.1
+            to_px = 1 / low.mm_per_px
+            areas_px.append(affinity.scale(offset(low.bordered, reach), to_px, to_px, origin=(0, 0)))
+            art, start = _polygons(art.intersection(areas_px[-1])), low.mm_per_px
+        return None, areas_px
+
+    def _bracketed(self, art: MultiPolygon, scale: float) -> tuple[Scaled | None, Scaled | None]:
+        """Searches for an excess of 0 by a bracketed secant on the real box, from a scale on.
+
+        Returns:
+            What was found, and the largest sticker known to be too small.
+        """
+        low, low_excess, low_scaled = 0.0, -1.0, None
+        high, high_excess = None, 0.0
+        points = int(shapely.get_num_coordinates(art))
+        for number in range(ROUNDS):
+            self.points_left -= points
+            if self.points_left < 0 or scale > self.most_scale:
+                break
+            scaled = _at_scale(art, scale, self.spec, self.sagitta_mm)
+            excess = _excess(scaled.bordered, self.spec)
+            if abs(excess) < CLOSE_ENOUGH:
+                return _resized(scaled, 1 / (1 + excess)), None
+            if excess < 0:
+                low, low_excess = scale, excess
+                low_scaled = scaled if not scaled.bordered.is_empty else low_scaled
+            else:
+                high, high_excess = scale, excess
+            if high is None:
+                scale *= min(max(1 / (1 + excess), 1.0002), 2.0) if excess > -0.99 else 1.5
+                continue
+            width = (high - low) / high
+            if width < NARROWEST or (width < JUMP_WIDTH and high_excess - low_excess > JUMP * width):
+                break
+            # A secant alone creeps towards a jump.
+            share = 0.5 if number % 3 == HALVED else -low_excess / (high_excess - low_excess)
+            scale = low + (high - low) * min(max(share, 0.02), 0.98)
+        return None, low_scaled
 
 
 def _excess(shape: MultiPolygon, spec: ResolvedSpec) -> float:
@@ -144,9 +192,9 @@ def _excess(shape: MultiPolygon, spec: ResolvedSpec) -> float:
     return max(side / wish for side, wish in zip(sides, asked, strict=True) if wish is not None) - 1
 
 
-def _at_scale(art_px: MultiPolygon, scale: float, spec: ResolvedSpec) -> Scaled:
+def _at_scale(art_px: MultiPolygon, scale: float, spec: ResolvedSpec, arcs_mm: float = ARC_SAGITTA_MM) -> Scaled:
     art = affinity.scale(art_px, scale, scale, origin=(0, 0))
-    bordered = bordered_shape(art, spec)
+    bordered = bordered_shape(art, spec, sagitta_mm=arcs_mm)
     box = bordered.bounds
     if not is_opened(spec):  # the arcs of an offset are polygons, whose box is a little too small
         x_min, y_min, x_max, y_max = art.bounds
@@ -166,9 +214,9 @@ def _resized(scaled: Scaled, factor: float) -> Scaled:
     )
 
 
-def _polygons_px(art_mm: shapely.Geometry, mm_per_px: float) -> MultiPolygon:
-    parts = [part for part in shapely.get_parts(art_mm) if isinstance(part, shapely.Polygon)]
-    return affinity.scale(MultiPolygon(parts), 1 / mm_per_px, 1 / mm_per_px, origin=(0, 0)) if parts else NO_AREA
+def _polygons(shape: shapely.Geometry) -> MultiPolygon:
+    parts = [part for part in shapely.get_parts(shape) if isinstance(part, shapely.Polygon)]
+    return MultiPolygon(parts) if parts else NO_AREA
 
 
 def _checked(scaled: Scaled, spec: ResolvedSpec) -> Scaled:
