@@ -17,11 +17,8 @@ from cutline.imaging.boundary import Boundaries, trace_boundaries
 from cutline.imaging.corners import sharpened
 from cutline.imaging.model import type_rgba
 from cutline.imaging.shapes import polygons_of
+from cutline.imaging.specks import MAIN_SHARE, Specks, around, least_area_px, without_specks
 
-SPECK_AREA_MM2: Final = 0.5
-"""A piece of art or a hole smaller than this on the finished sticker is dirt, not design."""
-SPECK_AREA_SHARE: Final = 1e-4
-"""So is one smaller than this share of the largest piece; it matters for very large stickers."""
 PAD_PX: Final = 4
 """Transparent pixels added around the art: a corner may be looked at that far out."""
 MIN_ART_SIDE_PX: Final = 2.0
@@ -72,11 +69,13 @@ def trace_outline(rgba: type_rgba, *, alpha_threshold: float, longer_side_mm: fl
         longer_side_mm: Roughly how long the art's longer side will be; it tells specks from design.
 
     Raises:
-        ArtworkError: NO_SUBJECT: no pixel reaches the threshold, or only specks do.
+        ArtworkError: NO_SUBJECT: no pixel reaches the threshold, or only specks do. CUT_LINE_IMPOSSIBLE: the edge is
+            noise.
     """
     field, left_px, top_px = _padded_field(cv2.extractChannel(rgba, 3), alpha_threshold)
+    field, specks = without_specks(field, longer_side_mm)
     boundaries = trace_boundaries(field)
-    return _kept(boundaries, field, np.array([left_px - PAD_PX, top_px - PAD_PX]), longer_side_mm)
+    return _kept(boundaries, field, np.array([left_px - PAD_PX, top_px - PAD_PX]), longer_side_mm, specks)
 
 
 def _padded_field(alpha: cv2.typing.MatLike, threshold: float) -> tuple[NDArray[np.uint8], int, int]:
@@ -101,18 +100,19 @@ def _padded_field(alpha: cv2.typing.MatLike, threshold: float) -> tuple[NDArray[
     return np.asarray(padded, np.uint8), left_in, top_in
 
 
-def _kept(boundaries: Boundaries, field: NDArray[np.uint8], origin: NDArray[np.intp], longer_side_mm: float) -> Outline:
-    """Polygons of the boundaries that are no specks."""
+def _kept(
+    boundaries: Boundaries, field: NDArray[np.uint8], origin: NDArray[np.intp], longer_side_mm: float, specks: Specks
+) -> Outline:
+    """Polygons of the boundaries that are no specks; specks found before are counted with the others."""
     areas = np.abs(boundaries.areas)
     outer = boundaries.parents < 0
     largest = float(areas[outer].max())
     boxes = boundaries.boxes
-    main = boxes[outer & (areas >= 0.01 * largest)]
+    main = boxes[outer & (areas >= MAIN_SHARE * largest)]
     side_px = float((main[:, 2:].max(axis=0) - main[:, :2].min(axis=0)).max())
     if side_px < MIN_ART_SIDE_PX:
         raise ArtworkError(Reason.NO_SUBJECT, "The artwork holds nothing larger than a speck.")
-    least = max(SPECK_AREA_MM2 * (side_px / longer_side_mm) ** 2, SPECK_AREA_SHARE * largest)
-    least = min(least, largest)
+    least = min(least_area_px(side_px, longer_side_mm, largest), largest)
     px_per_mm = side_px / longer_side_mm
     short_px = SHORT_OF_TIP_MM * px_per_mm * min(1.0, px_per_mm / SHORT_OF_TIP_PX_PER_MM)
     tolerance_px = max(SIMPLIFY_PX, SIMPLIFY_MM * side_px / longer_side_mm)
@@ -125,14 +125,15 @@ def _kept(boundaries: Boundaries, field: NDArray[np.uint8], origin: NDArray[np.i
     for piece in np.flatnonzero(outer & (areas >= least)).tolist():
         holes = np.flatnonzero((boundaries.parents == piece) & (areas >= least)).tolist()
         polygons.append(_polygon(ring(piece), [ring(hole) for hole in holes], tolerance_px))
-    specks = outer & (areas < least)
+    small = outer & (areas < least)
+    specks += Specks(int(small.sum()), float(areas[small].sum()), around(boxes[small]))
     art = MultiPolygon([part for part in polygons if isinstance(part, Polygon)])
     apart = len(art.geoms) == len(polygons) and art.is_valid
     return Outline(
         art=polygons_of(art if apart else shapely.union_all(polygons)),
-        specks_dropped=int(specks.sum()),
-        specks_area_px=float(areas[specks].sum()),
-        specks_box_px=_box(boxes[specks] + np.tile(origin, 2)),
+        specks_dropped=specks.count,
+        specks_area_px=specks.area_px,
+        specks_box_px=None if specks.box_px is None else around(np.array([specks.box_px]) + np.tile(origin, 2)),
     )
 
 
@@ -142,10 +143,3 @@ def _polygon(outer: NDArray[np.float64], holes: list[NDArray[np.float64]], toler
     if isinstance(simple, Polygon) and simple.is_valid and len(simple.interiors) == len(holes):
         return simple
     return shapely.make_valid(exact).simplify(tolerance_px)
-
-
-def _box(boxes: NDArray[np.float64]) -> tuple[float, float, float, float] | None:
-    if not len(boxes):
-        return None
-    (x_min, y_min), (x_max, y_max) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    return float(x_min), float(y_min), float(x_max), float(y_max)
