@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import shapely
@@ -105,7 +105,15 @@ def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
     exact = _Search(spec, ARC_SAGITTA_MM, MOST_GROWN * plain, coarse.points_left)
     found, _ = exact.without_jumps(art, start)
     if found is not None:
-        return found
+        # What was left out is art all the same: it is printed, and lost behind the line.
+        return replace(found, art=affinity.scale(art_px, found.mm_per_px, found.mm_per_px, origin=(0, 0)))
+    if min(coarse.points_left, exact.points_left) < 0:
+        raise ArtworkError(
+            Reason.CUT_LINE_IMPOSSIBLE,
+            f"The art's edge is too ragged for a cut so close to it: {shapely.get_num_coordinates(art_px):,} points in"
+            f" {len(art_px.geoms):,} pieces. Clean its transparency of specks, or let border_mm be min_radius_mm or"
+            " more.",
+        )
     raise ArtworkError(
         Reason.CUT_LINE_IMPOSSIBLE,
         "The art is too thin for the cut: at no scale does what is left after border and corner rounding have the size"
