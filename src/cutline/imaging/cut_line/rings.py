@@ -20,11 +20,11 @@ ARMS_MM: Final = (0.2, 0.4)
 def ring_points(polygon: Polygon) -> type_points:
     """Vertices of the outer ring, the first not repeated; points that say nothing are left out."""
     points = np.array(polygon.exterior.simplify(SIMPLIFY_MM).coords)[:-1, :2]
-    kept = [0]
-    for vertex in range(1, len(points)):
-        x, y = points[vertex] - points[kept[-1]]
-        if x * x + y * y >= MIN_EDGE_MM**2:
+    kept, (x, y) = [0], points[0].tolist()
+    for vertex, (next_x, next_y) in enumerate(points.tolist()):
+        if (next_x - x) ** 2 + (next_y - y) ** 2 >= MIN_EDGE_MM**2:
             kept.append(vertex)
+            x, y = next_x, next_y
     x, y = points[kept[-1]] - points[0]
     if len(kept) > 4 and x * x + y * y < MIN_EDGE_MM**2:
         kept.pop()
