@@ -11,6 +11,7 @@ import numpy as np
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Object, Pdf, String
 
+from cutline.imaging.exports.clear_pixels import color_beside_art
 from cutline.imaging.exports.deflate import all_channels, deflated_rows, type_pixels
 
 _PNG_UP_PREDICTOR: Final = 12
@@ -30,10 +31,11 @@ def rgb_image(pdf: Pdf, rgb: type_pixels, space: Object) -> Object:
 
 def rgba_image(pdf: Pdf, rgba: type_pixels, space: Object) -> Object:
     """The same of pixels with straight alpha, which becomes a soft mask where it is not all opaque."""
-    image = _flate_image(pdf, rgba, space, count=3, channels=_color)
     lowest, _, _, _ = cv2.minMaxLoc(cv2.extractChannel(rgba, 3))
-    if lowest < 255:
-        image.SMask = _flate_image(pdf, rgba, Name.DeviceGray, count=1, channels=_alpha)
+    if lowest == 255:
+        return _flate_image(pdf, rgba, space, count=3, channels=_color)
+    image = _flate_image(pdf, color_beside_art(rgba), space, count=3)
+    image.SMask = _flate_image(pdf, rgba, Name.DeviceGray, count=1, channels=_alpha)
     return image
 
 
