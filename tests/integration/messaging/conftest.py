@@ -52,7 +52,7 @@ async def _no_outage() -> None:
     return None
 
 
-async def until(fact: Callable[[], Awaitable[Any]], *, within_s: float = 30.0) -> None:
+async def until(fact: Callable[[], Awaitable[Any]], *, within_s: float = 60.0) -> None:
     """Waits until a fact comes true."""
     async with asyncio.timeout(within_s):
         while not await fact():  # noqa: ASYNC110  (another process makes it true)
@@ -175,11 +175,11 @@ class Floor:
         query = "SELECT outcome FROM attempts WHERE job_id = $1 ORDER BY number"
         return [row["outcome"] for row in await self.database.fetch(query, job.job_id)]
 
-    async def until(self, fact: Callable[[], Awaitable[Any]], *, within_s: float = 30.0) -> None:
+    async def until(self, fact: Callable[[], Awaitable[Any]], *, within_s: float = 60.0) -> None:
         """Waits until a fact of the database or the broker comes true."""
         await until(fact, within_s=within_s)
 
-    async def until_state(self, job: Job, state: str, *, within_s: float = 30.0) -> None:
+    async def until_state(self, job: Job, state: str, *, within_s: float = 60.0) -> None:
         """Waits until the job stands so."""
 
         async def there() -> bool:
