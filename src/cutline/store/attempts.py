@@ -83,13 +83,19 @@ _CLAIM: Final = """
 """
 _LOCK_DESIGN: Final = "SELECT generation FROM designs WHERE design_id = $1 FOR UPDATE"
 _LOCK_JOB: Final = """
-    SELECT *, coalesce(lease_time > clock_timestamp(), false) AS leased FROM jobs WHERE job_id = $1 FOR UPDATE
+    SELECT *, coalesce(lease_time > clock_timestamp(), false) AS leased,
+           coalesce(lease_time < pg_postmaster_start_time(), false) AS unrenewable
+    FROM jobs WHERE job_id = $1 FOR UPDATE
 """
 _END_OPEN_ATTEMPTS: Final = """
     UPDATE attempts
     SET outcome = 'CRASHED', reason = $2, message = $3, finish_time = clock_timestamp()
     WHERE job_id = $1 AND finish_time IS NULL
     RETURNING number
+"""
+_EXCUSE_OPEN_ATTEMPTS: Final = """
+    UPDATE attempts SET outcome = 'INTERRUPTED', finish_time = clock_timestamp()
+    WHERE job_id = $1 AND finish_time IS NULL
 """
 _FORGO: Final = """
     UPDATE attempts SET outcome = 'INTERRUPTED', finish_time = clock_timestamp()
@@ -324,7 +330,8 @@ class Attempts:
     async def _mend(self, connection: Connection, ticket: _Wanted) -> Refusal | Committed | None:
         """Looks at what the one statement did not match; None where the job can be claimed now.
 
-        An attempt that never ended and whose lease ran out has crashed with its worker.
+        An attempt that never ended and whose lease ran out has crashed with its worker, unless it ran out while the
+        database was away: then nobody could renew it, and nothing is counted.
         """
         newest = await connection.fetchval(_LOCK_DESIGN, ticket.design_id)
         job = await connection.fetchrow(_LOCK_JOB, ticket.job_id)
@@ -334,6 +341,10 @@ class Attempts:
             return Refusal.NOT_WANTED
         if job["leased"]:
             return None if await self._never_begun(connection, job) else Refusal.RUNNING
+        if job["unrenewable"]:
+            await connection.execute(_EXCUSE_OPEN_ATTEMPTS, job["job_id"])
+            await connection.execute(_QUEUE_AGAIN, job["job_id"], 0)
+            return None
         message = "The worker died while it worked on this."
         died = await connection.fetch(_END_OPEN_ATTEMPTS, job["job_id"], Reason.WORKER_CRASHED, message)
         crashes = await connection.fetchval(_QUEUE_AGAIN, job["job_id"], len(died))

@@ -42,11 +42,13 @@ FROM held WHERE jobs.job_id = held.job_id
 RETURNING {_COLUMNS}
 """  # noqa: S608
 
-# The open attempt stays open: whoever claims the job next sees that it crashed.
+# The open attempt stays open: whoever claims the job next sees that it crashed. After the database was away workers
+# have as long to renew their leases.
 _ABANDONED: Final = f"""
 WITH held AS (
     SELECT job_id FROM jobs
     WHERE state = 'RUNNING' AND lease_time < now() - make_interval(secs => $1)
+      AND pg_postmaster_start_time() < now() - make_interval(secs => $1)
     ORDER BY lease_time LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE jobs SET state = 'QUEUED', publication = publication + 1, lease_time = NULL

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cutline.domain.errors import Reason, UnavailableError
+from cutline.domain.states import Stage
 from cutline.embedded.servers import EmbeddedServers
+from cutline.jobs.v1.ticket_pb2 import JobTicket
 from cutline.messaging.connection import Broker
+from cutline.store.attempts import Attempts, Claim
 from cutline.store.migrations import migrate
 from tests.integration.messaging.conftest import Floor, open_floor
 from tests.integration.messaging.test_worker import Stand
@@ -93,6 +97,27 @@ async def test_a_message_that_cannot_be_claimed_goes_back_for_a_while(
     assert await own_floor.outcomes(job) == ["SUCCEEDED"]
     row = await own_floor.job(job)
     assert (row["failure_count"], row["crash_count"]) == (0, 0)
+
+
+async def test_a_lease_that_ran_out_while_the_database_was_away_is_no_crash(
+    own_servers: EmbeddedServers, own_floor: Floor
+) -> None:
+    """Nobody could renew it: whoever comes first takes the job over, and nothing is counted."""
+    job = await own_floor.accept()
+    ticket = JobTicket(job_id=str(job.job_id), design_id=str(job.design_id), generation=1, publication=1)
+    for worker, lease_s in (("before", 0.0), ("after", 30.0)):
+        attempts = Attempts(own_floor.database, own_floor.topology, worker=worker, lease_s=lease_s)
+        while True:
+            with suppress(UnavailableError):
+                claim = await attempts.claim(ticket, Stage.IMAGING)
+                break
+        assert isinstance(claim, Claim)
+        if worker == "before":
+            await own_servers.postgres.stop()
+            await own_servers.postgres.start()
+
+    assert await own_floor.outcomes(job) == ["INTERRUPTED", None]
+    assert (await own_floor.job(job))["crash_count"] == 0
 
 
 async def test_a_worker_takes_no_jobs_while_what_they_need_is_away(floor: Floor) -> None:
