@@ -105,10 +105,20 @@ def cut_or_assume(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> CutLine:
 
 
 @given(masks(), specs())
-def test_paths_are_closed_and_simple(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> None:
-    """Each path ends where it starts and never meets itself or another."""
+def test_every_cut_line_keeps_its_promises(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> None:
+    """Paths are closed and simple, the size is exact, art is inside, no bend is too tight, px and mm convert."""
+    outline = outline_or_assume(rgba, spec)
     line = cut_or_assume(rgba, spec)
 
+    assert_closed_and_simple(line)
+    assert_size_is_exact(line, spec)
+    assert_art_is_inside(line, spec)
+    assert_no_bend_is_too_tight(line, spec)
+    assert_pixels_convert(outline, line)
+
+
+def assert_closed_and_simple(line: CutLine) -> None:
+    """Each path ends where it starts and never meets itself or another."""
     faces = []
     for _, path in line.paths:
         assert np.array_equal(path.control[:, 3], np.roll(path.control[:, 0], -1, axis=0))
@@ -119,11 +129,8 @@ def test_paths_are_closed_and_simple(rgba: NDArray[np.uint8], spec: ResolvedSpec
     )
 
 
-@given(masks(), specs())
-def test_the_finished_size_is_exact(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> None:
+def assert_size_is_exact(line: CutLine, spec: ResolvedSpec) -> None:
     """The side that binds has its size within 0.01 mm, no side is longer than asked."""
-    line = cut_or_assume(rgba, spec)
-
     boxes = np.array([path.box for path in line.finished])
     sides = boxes[:, 2:].max(axis=0) - boxes[:, :2].min(axis=0)
     asked = np.array([spec.width_mm or np.inf, spec.height_mm or np.inf])
@@ -133,39 +140,34 @@ def test_the_finished_size_is_exact(rgba: NDArray[np.uint8], spec: ResolvedSpec)
     assert np.abs(sides - asked).min() <= 0.01
 
 
-@given(masks(), specs())
-def test_art_with_its_border_is_inside(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> None:
-    """The face contains art + border within 0.05 mm; where corners are opened, the opened art + border."""
-    line = cut_or_assume(rgba, spec)
+def assert_art_is_inside(line: CutLine, spec: ResolvedSpec) -> None:
+    """The face contains art + border within 0.05 mm; where corners are opened, the opened art + border.
 
+    Opened art that no scale brings to the size asked for loses a part, which is looked at elsewhere.
+    """
     wanted = offset(filled(line.art), spec.border_mm)
     if is_opened(spec):
         radius = spec.min_radius_mm
         wanted = opened(closed(wanted, radius), radius)
+        x_min, y_min, x_max, y_max = wanted.bounds if not wanted.is_empty else (0.0, 0.0, 0.0, 0.0)
+        longest = max(x_max - x_min - line.cut_box.width_mm, y_max - y_min - line.cut_box.height_mm)
+        if longest > 0.1:
+            # Without a thin part the sticker is too small, with it too large at every scale: the part is left out.
+            event("a part was left out for the size")
+            return
     outside = wanted.difference(line.outer_face.buffer(0.055))
     # Pieces under half a square millimetre are left out by themselves.
     assert all(part.area < 0.5 for part in filled(outside).geoms)
 
 
-@given(masks(), specs())
-def test_no_bend_is_tighter_than_the_least_radius(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> None:
-    """Nowhere on the emitted curves is the radius under min_radius_mm, but for one part in ten thousand.
-
-    A least radius under 0.1 mm is a corner to a blade, and no offset of this precision draws it.
-    """
-    assume(spec.min_radius_mm >= 0.1)
-    line = cut_or_assume(rgba, spec)
-
+def assert_no_bend_is_too_tight(line: CutLine, spec: ResolvedSpec) -> None:
+    """Nowhere on the emitted curves is the radius under min_radius_mm, but for one part in ten thousand."""
     for _, path in line.paths:
         assert path.tightest[0] >= spec.min_radius_mm * (1 - 1e-4)
 
 
-@given(masks(), specs())
-def test_pixels_and_millimetres_convert_both_ways(rgba: NDArray[np.uint8], spec: ResolvedSpec) -> None:
+def assert_pixels_convert(outline: Outline, line: CutLine) -> None:
     """The art's box in pixels, brought to mm and back, is the same, and is where the art in mm lies."""
-    outline = outline_or_assume(rgba, spec)
-    line = cut_or_assume(rgba, spec)
-
     place = line.place_px(outline.box_px)
     placed = np.array([place.x_mm, place.y_mm, place.x_mm + place.width_mm, place.y_mm + place.height_mm])
     assert placed == pytest.approx(line.art.bounds, abs=0.002)

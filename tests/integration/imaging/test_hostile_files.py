@@ -237,7 +237,7 @@ async def test_odd_files_are_made(slot: Slot, make: Callable[[], bytes]) -> None
 
 
 @pytest.mark.parametrize("border_mm", [3.0, 0.0, -0.5, -2.0])
-@pytest.mark.parametrize(("share", "side_px"), [(0.3, 60), (0.55, 200)])
+@pytest.mark.parametrize(("share", "side_px"), [(0.3, 60), (0.3, 150), (0.3, 300), (0.55, 200), (0.55, 1000)])
 async def test_noise_in_alpha_ends_in_time(slot: Slot, border_mm: float, share: float, side_px: int) -> None:
     """Alpha of pure noise, which has thousands of pieces and holes, is made or refused within the deadline."""
     pixels = np.zeros((side_px, side_px, 4), np.uint8)

@@ -124,14 +124,14 @@ def find_arcs(ring: type_points) -> list[Arc]:
         if abs(float(inner.sum())) * (1 + 1 / len(inner)) < np.radians(MIN_TURN_DEGREES):
             continue
         arc = _arc(ring, (origin + start - 1) % count, stop - start + 2)
-        if arc is not None and (not arcs or _room(arcs[-1], arc, count)):
+        if arc is not None and (not arcs or has_room(arcs[-1], arc, count)):
             arcs.append(arc)
-    if len(arcs) > 1 and not _room(arcs[-1], arcs[0], count):
+    if len(arcs) > 1 and not has_room(arcs[-1], arcs[0], count):
         arcs.pop()
     return sorted(arcs, key=lambda arc: arc.first)
 
 
-def _room(earlier: Arc, later: Arc, count: int) -> bool:
+def has_room(earlier: Arc, later: Arc, count: int) -> bool:
     """Whether the later arc starts where the earlier one has ended."""
     return (later.first - earlier.first) % count >= earlier.vertices
 

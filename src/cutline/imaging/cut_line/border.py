@@ -78,7 +78,7 @@ def smoothed(pieces: MultiPolygon, spec: ResolvedSpec, slack_mm: float = SLACKS_
     least = blade_radius_mm(spec)
     radius = max(closing_radius_mm(spec), least)
     if least == 0:
-        return closed(pieces, radius) if radius > 0 else filled(pieces)
+        return closed(pieces, radius) if radius > CHORDS_MM else filled(pieces)
     inwards = slack_mm if radius < least + slack_mm else 0.0
     outwards = inwards + CHORDS_MM + slack_mm if spec.border_mm < least + inwards + CHORDS_MM else 0.0
     if is_opened(spec):
