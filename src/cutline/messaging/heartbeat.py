@@ -71,16 +71,26 @@ class Heartbeat:
             self._beating = asyncio.create_task(self._beat())
 
     async def _beat(self) -> None:
-        while time.monotonic() < self.deadline:
-            self._look.clear()
-            # First the lease, so that a message that is handed on finds it run out.
-            if await self._renew() is not Standing.HELD:
-                self._lost()
-                return
-            if time.monotonic() < self.deadline:
-                await self._settlement.in_progress()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), self._desk.heartbeat_s)
+        renewal: asyncio.Task[Standing] | None = None
+        try:
+            while time.monotonic() < self.deadline:
+                self._look.clear()
+                # First the lease, so that a message that is handed on finds it run out. A database that hangs is not
+                # waited for: nobody else can claim the job there, and the message must be kept meanwhile.
+                renewal = renewal or asyncio.create_task(self._renew())
+                await asyncio.wait([renewal], timeout=self._desk.heartbeat_s)
+                if renewal.done():
+                    if renewal.result() is not Standing.HELD:
+                        self._lost()
+                        return
+                    renewal = None
+                if time.monotonic() < self.deadline:
+                    await self._settlement.in_progress()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._look.wait(), self._desk.heartbeat_s)
+        finally:
+            if renewal is not None:
+                renewal.cancel()
 
     async def _renew(self) -> Standing:
         try:
