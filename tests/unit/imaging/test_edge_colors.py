@@ -25,6 +25,7 @@ def test_every_pixel_has_the_colour_of_the_nearest_opaque_one(bounds: tuple[floa
         SimpleNamespace(rgba=rgba),  # type: ignore[arg-type]  # a cutout's pixels are all that is looked at
         SimpleNamespace(mm_per_px=0.1, canvas_origin_mm=(0.0, 0.0)),  # type: ignore[arg-type]  # so is a line's scale
         bounds,
+        0.5,
     )
 
     rows, columns = np.nonzero(solid)
@@ -36,3 +37,23 @@ def test_every_pixel_has_the_colour_of_the_nearest_opaque_one(bounds: tuple[floa
             assert blue == rgba[taken_y, taken_x, 2]
             assert solid[taken_y, taken_x]
             assert np.hypot(taken_x - (x + left), taken_y - (y + top)) <= 1.06 * distances.min() + 1e-9
+
+
+def test_a_wash_goes_on_in_the_bleed_as_it_prints() -> None:
+    """Beyond see-through art the bleed has its colour on paper, not the full colour of opaque art further in."""
+    rgba = np.zeros((60, 120, 4), np.uint8)
+    rgba[..., :3] = (20, 40, 200)
+    rgba[..., 3] = np.clip(255 - 3 * (np.arange(120) - 30), 0, 255)
+
+    rgb, box = _carried(
+        SimpleNamespace(rgba=rgba),  # type: ignore[arg-type]  # a cutout's pixels are all that is looked at
+        SimpleNamespace(mm_per_px=0.1, canvas_origin_mm=(0.0, 0.0)),  # type: ignore[arg-type]  # so is a line's scale
+        (7.5, 1.0, 14.0, 5.0),
+        0.5,
+    )
+
+    # Alpha passes one half at column 72; four pixels in it is 141.
+    assert (box.x_mm, rgb.shape) == (7.5, (40, 65, 3))
+    printed = 255 - (255 - np.array([20, 40, 200])) * 141 / 255
+    assert np.abs(rgb.astype(float) - printed).max() <= 3
+    assert rgba[0, 0].tolist() == [20, 40, 200, 255]

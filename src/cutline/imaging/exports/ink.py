@@ -29,6 +29,8 @@ EDGE_OVERLAP_MM: Final = 0.2
 """How far carried edge colours reach under the art, so that no gap shows along its soft edge."""
 EDGE_DPI: Final = 200
 _OPAQUE: Final = 250
+_SOFT_EDGE_PX: Final = 4
+"""See-through pixels that far inside the art are no edge but art: a shadow, a wash."""
 _SIMPLIFY_MM: Final = 0.004
 
 
@@ -64,7 +66,7 @@ def lay_ink(cutout: Cutout, cut_line: CutLine, spec: ResolvedSpec) -> Ink:
     return Ink(
         bleed=bleed,
         border_rgb=_border_rgb(spec),
-        edges=_edge_colors(cutout, cut_line, bleed) if spec.border_mm <= 0 else None,
+        edges=_edge_colors(cutout, cut_line, bleed, spec.alpha_threshold) if spec.border_mm <= 0 else None,
         white=_white_area(cut_line, spec) if spec.white_ink else None,
     )
 
@@ -100,14 +102,14 @@ def _white_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
     return polygons_of(offset(covered, -WHITE_CHOKE_MM).simplify(_SIMPLIFY_MM))
 
 
-def _edge_colors(cutout: Cutout, cut_line: CutLine, bleed: MultiPolygon) -> EdgeColors | None:
-    """Carries the nearest opaque colour of the art into the bleed; holes that are not cut out stay unprinted."""
+def _edge_colors(cutout: Cutout, cut_line: CutLine, bleed: MultiPolygon, alpha_threshold: float) -> EdgeColors | None:
+    """Carries the art's nearest colour into the bleed; holes that are not cut out stay unprinted."""
     kept_holes = [Polygon(ring) for part in cut_line.art.geoms for ring in part.interiors]
     covered = offset(cut_line.art, -EDGE_OVERLAP_MM)
     area = polygons_of(bleed.difference(shapely.union_all([covered, *_uncut(kept_holes, cut_line)])))
     if area.is_empty:
         return None
-    rgb, box = _carried(cutout, cut_line, area.bounds)
+    rgb, box = _carried(cutout, cut_line, area.bounds, alpha_threshold)
     return EdgeColors(rgb, box, polygons_of(area.simplify(_SIMPLIFY_MM)))
 
 
@@ -118,9 +120,9 @@ def _uncut(holes: list[Polygon], cut_line: CutLine) -> list[Polygon]:
 
 
 def _carried(
-    cutout: Cutout, cut_line: CutLine, bounds: tuple[float, float, float, float]
+    cutout: Cutout, cut_line: CutLine, bounds: tuple[float, float, float, float], alpha_threshold: float
 ) -> tuple[NDArray[np.uint8], BoxMm]:
-    """Every pixel of the bounds with the colour of the nearest opaque pixel of the art."""
+    """Every pixel of the bounds with the colour, as it prints, of the nearest pixel that is art alone."""
     every = max(1, int(25.4 / EDGE_DPI / cut_line.mm_per_px))
     sample = _every(cutout.rgba, every)
     pitch_mm = every * cut_line.mm_per_px
@@ -130,10 +132,8 @@ def _carried(
     height, width = sample.shape[:2]
     pads = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
     grid = np.asarray(cv2.copyMakeBorder(sample, *pads, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0)), np.uint8)
-    solid = (grid[..., 3] >= min(_OPAQUE, int(grid[..., 3].max()))).astype(np.uint8)
-    # One pixel in from the edge: the outermost ones still carry some of what was behind the art.
-    inner = np.asarray(cv2.erode(solid, np.ones((3, 3), np.uint8)), np.uint8)
-    solid = inner if inner.any() else solid
+    solid = _sure_art(grid, alpha_threshold)
+    _print_on_paper(grid, solid)
     _, labels = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
     # Whole pixels are looked up, four bytes at a time: a label leads to its pixel.
     pixels = grid.view(np.uint32).reshape(-1)
@@ -145,6 +145,26 @@ def _carried(
     rgb = cv2.cvtColor(part.view(np.uint8).reshape(*part.shape, 4), cv2.COLOR_RGBA2RGB)
     box = (x_mm + left * pitch_mm, y_mm + top * pitch_mm, x_mm + right * pitch_mm, y_mm + bottom * pitch_mm)
     return np.asarray(rgb, np.uint8), box_mm(box)
+
+
+def _sure_art(rgba: type_rgba, alpha_threshold: float) -> NDArray[np.uint8]:
+    """1 where a pixel shows the art and nothing of an edge's own transition, 0 elsewhere."""
+    alpha = rgba[..., 3]
+    opaque = (alpha >= min(_OPAQUE, int(alpha.max()))).astype(np.uint8)
+    # One pixel in from the edge: the outermost ones still carry some of what was behind the art.
+    inner = np.asarray(cv2.erode(opaque, np.ones((3, 3), np.uint8)), np.uint8)
+    # Shadows and washes that the cut passes through are art as well, beyond what an antialiased edge is wide.
+    art = (alpha >= alpha_threshold * 255).astype(np.uint8)
+    inner |= np.asarray(cv2.erode(art, np.ones((2 * _SOFT_EDGE_PX + 1,) * 2, np.uint8)), np.uint8)
+    return inner if inner.any() else opaque
+
+
+def _print_on_paper(rgba: type_rgba, chosen: NDArray[np.uint8]) -> None:
+    """Gives chosen see-through pixels the colour that they have on white."""
+    places = np.flatnonzero((chosen > 0) & (rgba[..., 3] < _OPAQUE))
+    pixels = rgba.reshape(-1, 4)
+    share = pixels[places, 3:] / np.float32(255)
+    pixels[places, :3] = np.rint(255 - share * (255 - pixels[places, :3].astype(np.float32)))
 
 
 def _every(rgba: type_rgba, step: int) -> type_rgba:
