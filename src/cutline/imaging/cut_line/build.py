@@ -36,8 +36,9 @@ from cutline.imaging.shapes import polygons_of
 
 FIT_TOLERANCE_MM: Final = 0.015
 """How far the fitted line may lie from the shape."""
-FINER: Final = (1.0, 0.6)
-"""Shares of that tolerance tried in turn, where the line fails its own checks."""
+TRIES: Final = ((1.0, 0.0), (0.6, 0.0), (1.0, 0.07))
+"""What is tried in turn where the line fails its own checks: a share of that tolerance, and how long edges are at least
+as a share of the least radius. Arcs of two offsets whose points alternate look like arcs with fewer points."""
 STRAIGHT_TOLERANCE_MM: Final = 0.01
 MOST_EASED_MM: Final = 0.015
 """How far a point of the line may be moved to make a bend no tighter than allowed."""
@@ -81,8 +82,8 @@ def _fitted(pieces: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: Resolv
         if before is not None and shape.equals_exact(before, 0.0):
             break  # a line that is closed with a wide radius has no use for slack
         before = shape
-        for share in FINER:
-            fit = partial(_fit, tolerance_mm=share * FIT_TOLERANCE_MM, spec=spec)
+        for share, edge in TRIES:
+            fit = partial(_fit, tolerance_mm=share * FIT_TOLERANCE_MM, edge=edge, spec=spec)
             tried = _tried(shape, holes, scaled, spec, fit)
             if not _is_sound(tried.outer, tried.inner, scaled.bordered):
                 continue
@@ -121,8 +122,9 @@ def _straight(polygon: Polygon) -> BezierPath:
     return BezierPath(np.stack([line(*ends) for ends in zip(points, np.roll(points, -1, axis=0), strict=True)]))
 
 
-def _fit(polygon: Polygon, *, tolerance_mm: float, spec: ResolvedSpec) -> BezierPath:
-    return fit_ring(ring_points(polygon), tolerance_mm=tolerance_mm, min_radius_mm=blade_radius_mm(spec))
+def _fit(polygon: Polygon, *, tolerance_mm: float, edge: float, spec: ResolvedSpec) -> BezierPath:
+    radius_mm = blade_radius_mm(spec)
+    return fit_ring(ring_points(polygon, edge * radius_mm), tolerance_mm=tolerance_mm, min_radius_mm=radius_mm)
 
 
 def _eased(path: BezierPath, spec: ResolvedSpec) -> BezierPath:

@@ -17,16 +17,22 @@ ARMS_MM: Final = (0.2, 0.4)
 """Distances to both sides of a point at which its radius is measured; a sharp corner's shrinks with the distance."""
 
 
-def ring_points(polygon: Polygon) -> type_points:
-    """Vertices of the outer ring, the first not repeated; points that say nothing are left out."""
+def ring_points(polygon: Polygon, min_edge_mm: float = MIN_EDGE_MM) -> type_points:
+    """Vertices of the outer ring, the first not repeated; points that say nothing are left out.
+
+    Args:
+        polygon: Its outer ring is taken.
+        min_edge_mm: Vertices nearer than that to the one before are left out; MIN_EDGE_MM at least.
+    """
+    least_mm = max(min_edge_mm, MIN_EDGE_MM)
     points = np.array(polygon.exterior.simplify(SIMPLIFY_MM).coords)[:-1, :2]
     kept, (x, y) = [0], points[0].tolist()
     for vertex, (next_x, next_y) in enumerate(points.tolist()):
-        if (next_x - x) ** 2 + (next_y - y) ** 2 >= MIN_EDGE_MM**2:
+        if (next_x - x) ** 2 + (next_y - y) ** 2 >= least_mm**2:
             kept.append(vertex)
             x, y = next_x, next_y
     x, y = points[kept[-1]] - points[0]
-    if len(kept) > 4 and x * x + y * y < MIN_EDGE_MM**2:
+    if len(kept) > 4 and x * x + y * y < least_mm**2:
         kept.pop()
     return points[kept] if len(kept) > 3 else points
 
