@@ -9,7 +9,9 @@ import sys
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
+from cutline.store import migrations
 from cutline.store.migrations import Migration, MigrationError, migrate, require_current, shipped_migrations
 
 FIRST = Migration("0001_first", "CREATE TABLE first (id int)")
@@ -54,6 +56,32 @@ async def test_a_failed_file_leaves_no_trace(empty_postgres_dsn: str) -> None:
     assert await connection.fetchval("SELECT to_regclass('half')") is None
     assert await connection.fetchval("SELECT array_agg(name) FROM schema_migrations") == ["0001_first"]
     await connection.close()
+
+
+async def test_a_table_in_use_is_not_kept_from_its_users(
+    empty_postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a long transaction holds a table the runner tries, steps aside and tries again; others read on."""
+    monkeypatch.setattr(migrations, "LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr(migrations, "PAUSE_S", 0.05)
+    change = Migration("0002_change", "ALTER TABLE first ADD COLUMN more int")
+    await migrate(empty_postgres_dsn, [FIRST])
+    long, other = await asyncpg.connect(empty_postgres_dsn), await asyncpg.connect(empty_postgres_dsn)
+
+    with capture_logs() as lines:
+        async with long.transaction():
+            await long.execute("SELECT FROM first")
+            runner = asyncio.create_task(migrate(empty_postgres_dsn, [FIRST, change]))
+            async with asyncio.timeout(30):
+                while len(lines) < 2:  # noqa: ASYNC110  (another task makes it true)
+                    await asyncio.sleep(0.01)
+            assert await other.fetch("SELECT FROM first", timeout=30) == []
+            assert not runner.done()
+
+    assert await runner == ["0002_change"]
+    assert {line["event"] for line in lines} == {"migrations.waits"}
+    await long.close()
+    await other.close()
 
 
 async def test_a_file_older_than_an_applied_one_is_refused(empty_postgres_dsn: str) -> None:

@@ -3,11 +3,16 @@
 A file is applied once, in one transaction with the row that records it. Its SHA-256 is kept, so that a file edited
 after it was applied is refused by name: databases that ran the old text would silently differ. Runners that start
 together wait for each other on an advisory lock.
+
+The release before may go on serving meanwhile. A table that it uses is waited for briefly, then left and tried again:
+a change of a table in the queue for its lock keeps everybody behind it waiting too.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -15,8 +20,16 @@ from typing import Final, Protocol
 
 import asyncpg
 
+from cutline.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
 LOCK_KEY: Final = 0x6375_746C_696E_65
 """Advisory lock that runners hold; the letters of the project in hexadecimal."""
+
+LOCK_WAIT_S: Final = 2.0
+PAUSE_S: Final = 1.0
+MAX_TRIES: Final = 60
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -71,7 +84,8 @@ async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> li
 
     Raises:
         MigrationError: An applied file was edited or is unknown here, or a missing one is older than an applied one.
-        asyncpg.PostgresError: A migration failed; it and everything after it is not applied.
+        asyncpg.PostgresError: A migration failed, or its tables were in use for minutes; it and everything after it is
+            not applied.
     """
     migrations = shipped_migrations() if migrations is None else migrations
     connection = await asyncpg.connect(dsn, server_settings={"application_name": "cutline-migrations"})
@@ -81,14 +95,28 @@ async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> li
         await connection.execute(_TABLE)
         missing = _missing(migrations, await _applied(connection))
         for migration in missing:
+            await _apply(connection, migration)
+        return [migration.name for migration in missing]
+    finally:
+        await connection.close()
+
+
+async def _apply(connection: asyncpg.Connection[asyncpg.Record], migration: Migration) -> None:
+    for tries_left in reversed(range(MAX_TRIES)):
+        try:
             async with connection.transaction():
+                await connection.execute("SELECT set_config('lock_timeout', $1, true)", f"{LOCK_WAIT_S * 1000:.0f}ms")
                 await connection.execute(migration.sql)
                 await connection.execute(
                     "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)", migration.name, migration.sha256
                 )
-        return [migration.name for migration in missing]
-    finally:
-        await connection.close()
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+            if not tries_left:
+                raise
+            log.warning("migrations.waits", name=migration.name, error=type(error).__name__)
+            await asyncio.sleep(random.uniform(PAUSE_S / 2, PAUSE_S))  # noqa: S311  (jitter, not a secret)
+        else:
+            return
 
 
 async def require_current(database: _Queryable, migrations: Sequence[Migration] | None = None) -> None:
