@@ -21,8 +21,13 @@ class BlobMissingError(NotFoundError):
 
 
 @contextmanager
-def translated(operation: str, key: str = "") -> Iterator[None]:
+def translated(operation: str, key: str = "", *, told: bool = True) -> Iterator[None]:
     """Turns what the S3 client raises into errors of the domain.
+
+    Args:
+        operation: Name of the operation, for the log.
+        key: Key of the object, for the log.
+        told: Whether a refusal is logged; who asks all the time tells of it in their own way.
 
     Raises:
         BlobMissingError: The object does not exist.
@@ -34,10 +39,12 @@ def translated(operation: str, key: str = "") -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "")
         if code in _ABSENT:
             raise BlobMissingError(Reason.ARTWORK_MISSING, "The stored file does not exist.") from error
-        log.warning("blobs.refused", operation=operation, key=key, code=code)
+        if told:
+            log.warning("blobs.refused", operation=operation, key=key, code=code)
         raise unavailable() from error
     except (BotoCoreError, OSError, TimeoutError) as error:
-        log.warning("blobs.unreachable", operation=operation, key=key, error=type(error).__name__)
+        if told:
+            log.warning("blobs.unreachable", operation=operation, key=key, error=type(error).__name__)
         raise unavailable() from error
 
 

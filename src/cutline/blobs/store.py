@@ -117,7 +117,7 @@ class S3BlobStore:
             return "the object store was not asked yet"
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
-                with translated("head_bucket"):
+                with translated("head_bucket", told=False):
                     await self._client.head_bucket(Bucket=self._settings.bucket)
         except BlobMissingError:
             return f"the bucket {self._settings.bucket} does not exist"

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from cutline.blobs.errors import BlobMissingError
 from cutline.blobs.keys import upload_key
@@ -116,7 +117,9 @@ async def test_a_store_that_is_away_is_unavailable() -> None:
         with pytest.raises(UnavailableError) as caught:
             await away.get("a")
         assert caught.value.reason is Reason.BLOBS_UNAVAILABLE
-        assert await away.problem() == "the object store does not answer"
+        with capture_logs() as lines:
+            assert await away.problem() == "the object store does not answer"
+        assert lines == []  # it is asked all the time, and whoever asks tells of it
     finally:
         await away.stop()
 
