@@ -79,7 +79,7 @@ def soften(
     if len(rows) == 0:
         return Edge(cutout, np.zeros(0, np.float32))
     seen = rgba[rows, columns, :3].astype(np.float32)
-    behind = _background_at(background, rows, columns)
+    behind = background_at(background, rows, columns)
     art = _climb(rgba, distance, rows, columns, seen, behind, steps=depth_px, measure=measure, stray_share=stray_share)
     alpha = _share_of_art(seen @ measure, behind @ measure, art @ measure)
     cutout[rows, columns, :3] = _own_colour(seen, behind, art, alpha)
@@ -96,9 +96,10 @@ def colour_difference(art: NDArray[np.float32], behind: NDArray[np.float32]) -> 
     return np.asarray(np.linalg.norm(lab[0] - lab[1], axis=1), dtype=np.float32)
 
 
-def _background_at(
+def background_at(
     background: NDArray[np.uint8], rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> NDArray[np.float32]:
+    """Colours of the background at places, or its one colour as shape (1, 3)."""
     if background.ndim == 1:
         return background.astype(np.float32)[None, :]
     return background[rows, columns].astype(np.float32)

@@ -33,6 +33,7 @@ from cutline.imaging.cutout.masks import (
     type_mask,
     without,
 )
+from cutline.imaging.cutout.overshoot import without_overshoot
 from cutline.imaging.model import Cutout, type_rgba
 
 _LEAST_TOLERANCE: Final = 2.0
@@ -87,7 +88,7 @@ def cut_out_flat(rgba: type_rgba, background: Background, *, remove_enclosed_bac
     enclosed, boxes = _enclosed(distance, flood)
     outside = either(flood.outside, enclosed) if remove_enclosed_background else flood.outside
     faint = 2 * flood.tolerance if flood.noise > 0 else _FAINT_ON_FIELD if background.varies else 0.0
-    inside = _without_specks(inverse(outside), distance, faint)
+    inside = _without_specks(without_overshoot(rgba, inverse(outside), backdrop, distance), distance, faint)
     if cv2.countNonZero(inside) < _LEAST_SUBJECT_PX:
         raise ArtworkError(
             Reason.NO_SUBJECT, "The artwork shows nothing but its background; no art was found to cut out."
