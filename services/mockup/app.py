@@ -60,7 +60,7 @@ def build(
         topology=topology,
         telemetry=telemetry,
         hard_deadline_s=work.hard_deadline_s,
-        outage=blobs.problem,
+        outage=blobs.outage,
     )
     plan = SlotPlan(
         warm_up=warm_up,

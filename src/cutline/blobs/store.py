@@ -33,6 +33,8 @@ READ_TIMEOUT_S: Final = 20.0
 MAX_ATTEMPTS: Final = 3
 MAX_CONNECTIONS: Final = 64
 PROBE_TIMEOUT_S: Final = 1.5
+PROBE_KEY: Final = "write-probe"
+"""What `outage` writes; no tenant's object, and no orphan either."""
 DELETE_BATCH: Final = 1000
 """Most keys S3 deletes in one request."""
 
@@ -123,6 +125,18 @@ class S3BlobStore:
             return f"the bucket {self._settings.bucket} does not exist"
         except (CutlineError, TimeoutError):
             return "the object store does not answer"
+        return None
+
+    async def outage(self) -> str | None:
+        """What keeps everybody from storing files, or None; a store that is full or read-only still answers."""
+        if (found := await self.problem()) is not None:
+            return found
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                with translated("write_probe", PROBE_KEY, told=False):
+                    await self._client.put_object(Bucket=self._settings.bucket, Key=PROBE_KEY, Body=b"")
+        except (CutlineError, TimeoutError):
+            return "the object store takes no files"
         return None
 
     async def put(self, key: str, data: bytes, *, media_type: str, sha256: str | None = None) -> None:

@@ -124,6 +124,28 @@ async def test_a_store_that_is_away_is_unavailable() -> None:
         await away.stop()
 
 
+async def test_a_store_that_answers_and_takes_no_files_is_an_outage(blobs: S3BlobStore) -> None:
+    """A full one is told by writing to it: it answers questions as ever."""
+    assert await blobs.outage() is None
+
+    async def full(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        state = b"507 Insufficient Storage" if head.startswith(b"PUT ") else b"200 OK"
+        writer.write(b"HTTP/1.1 " + state + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(full, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        store = S3BlobStore(S3Settings(f"http://{host}:{port}", f"http://{host}:{port}", "key", "secret"))
+        await store.start()
+        try:
+            assert await store.problem() is None
+            assert await store.outage() == "the object store takes no files"
+        finally:
+            await store.stop()
+
+
 async def test_readiness_names_a_missing_bucket(settings: S3Settings, blobs: S3BlobStore) -> None:
     """The check is content with the real bucket and names one that does not exist."""
     assert await blobs.problem() is None
