@@ -35,6 +35,8 @@ SHORTEST_GAP_MM: Final = 0.4
 CRUMB_MM: Final = 0.12
 CRUMB_COSINE: Final = 0.9
 """Elements shorter than that, and turning by less than this cosine, are no elements."""
+LINE_VERTICES: Final = 3
+"""A line may end that many vertices further: its end may have been put together with what follows."""
 NO_TURN_COSINE: Final = 1 - 1e-5
 LEVELS: Final = 40
 
@@ -208,7 +210,7 @@ def _elements(
     for number, (joint, after) in enumerate(zip(joints, joints[1:] + joints[:1], strict=True)):
         if joint.vertex in arcs:
             slots[number] = _between(joint, after, arcs[joint.vertex].cubics(min_radius_mm, tolerance_mm))
-        elif straight[joint.vertex] and after.vertex == (joint.vertex + 1) % count:
+        elif straight[joint.vertex] and (after.vertex - joint.vertex) % count <= LINE_VERTICES:
             slots[number] = [line(joint.point, after.point)]
         else:
             gaps.append((number, joint, after))
