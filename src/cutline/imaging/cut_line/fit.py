@@ -232,8 +232,8 @@ def _elements(
 def _without_short_gaps(joints: list[_Joint], straight: NDArray[np.bool_], arcs: dict[int, Arc]) -> list[_Joint]:
     """The joints, those put together that leave no more than a crumb between them.
 
-    A crumb bends as the rounding of its coordinates has it. Between two straight lines it stays, if they turn: put
-    together, they would meet at a corner.
+    A crumb bends as the rounding of its coordinates has it. Next to a straight line it stays if it turns: the line
+    keeps its direction, and would meet what follows at a corner.
     """
     kept = list(joints)
     number = 0
@@ -251,10 +251,8 @@ def _without_short_gaps(joints: list[_Joint], straight: NDArray[np.bool_], arcs:
         )
         turns = float(joint.arriving @ after.leaving) < NO_TURN_COSINE
         behind_line, before_line = bool(straight[kept[number - 1].vertex]), bool(straight[after.vertex])
-        if short and is_gap and smooth and not (turns and behind_line and before_line):
+        if short and is_gap and smooth and not (turns and (behind_line or before_line)):
             point, tangent = (joint.point + after.point) / 2, _mean(joint.arriving, after.leaving)
-            if behind_line != before_line:  # a line keeps its direction
-                point, tangent = (joint.point, joint.arriving) if behind_line else (after.point, after.leaving)
             kept[(number + 1) % len(kept)] = _Joint(after.vertex, point, tangent, tangent)
             del kept[number]
         else:
