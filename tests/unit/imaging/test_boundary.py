@@ -18,7 +18,7 @@ def covered(cover: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def samples() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """x and y in pixels of every sample."""
+    """Where every sample lies: x and y in pixels."""
     at = (np.arange(SIDE_PX * FINER) + 0.5) / FINER
     return at[None, :], at[:, None]
 
