@@ -28,7 +28,7 @@ QUIET_JOBS: Final = 2
 _QUEUED: Final = "SELECT count(*) FROM jobs WHERE state IN ('QUEUED', 'WAITING')"
 _RUNNING: Final = """
     SELECT job_id, number FROM attempts JOIN jobs USING (job_id)
-    WHERE worker = $1 AND attempts.finish_time IS NULL AND state = 'RUNNING' AND number = attempt
+    WHERE worker = $1 AND attempts.finish_time IS NULL AND state = 'RUNNING' AND number = attempt AND crash_count = 0
 """
 _NEXT_START: Final = """
     SELECT extract(epoch FROM min(start_time))::float8 FROM attempts WHERE job_id = $1 AND number > $2
@@ -224,7 +224,7 @@ async def _quiet(farm: Farm) -> None:
 
 
 async def _busy(farm: Farm, service: str, rng: random.Random) -> tuple[str, list[tuple[Any, int]]]:
-    """A worker in the middle of something, and its attempts."""
+    """A worker in the middle of something, and its attempts; never a job that was hit before: three crashes kill it."""
     while True:
         for name in rng.sample(farm.replicas(service), k=len(farm.replicas(service))):
             running = await farm.database.fetch(_RUNNING, name)

@@ -27,9 +27,9 @@ class Load:
     farm: Farm
     designs: dict[UUID, Order] = field(default_factory=dict)
 
-    async def submit(self, order: Order, *, max_attempts: int = 0) -> UUID:
+    async def submit(self, order: Order, *, lane: job_pb2.Lane.ValueType = job_pb2.LANE_STANDARD) -> UUID:
         """Submits one order, however long it takes until a service is there."""
-        job = job_pb2.JobOptions(max_attempts=max_attempts) if max_attempts else None
+        job = job_pb2.JobOptions(lane=lane)
         while True:
             try:
                 design = await self.farm.client.designs.submit(

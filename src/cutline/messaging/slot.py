@@ -26,6 +26,8 @@ SlotFunction = Callable[..., tuple[Any, Sequence[bytes]]]
 """Runs in the child: `(observe, buffers, *arguments) -> (value, buffers)`; a function of an importable module."""
 
 CANCEL_GRACE_S: Final = 2.0
+_STEP_PATIENCE_S: Final = 0.25
+"""Most work comes to its next step within this."""
 _WARM_UP_S: Final = 120.0
 _RESPAWN_PAUSE_S: Final = 1.0
 _SOCKET_BUFFER_BYTES: Final = 1024 * 1024
@@ -253,7 +255,7 @@ class Slot:
         try:
             async with asyncio.timeout(deadline_s):
                 child = await self._warm_child()
-                canceller = asyncio.create_task(_cancel_when_asked(child, cancel))
+                canceller = asyncio.create_task(self._cancel_when_asked(child, cancel))
                 await child.send((frames.RUN, function, arguments), buffers)
                 return await _answer(child, watch)
         except TimeoutError:
@@ -293,6 +295,16 @@ class Slot:
             self._next = asyncio.create_task(self._respawn())
         return child
 
+    async def _cancel_when_asked(self, child: _Child, cancel: asyncio.Event) -> None:
+        """Asks the work to stop; if it is slow to, the next child warms up beside it, so that the kill frees a slot."""
+        await cancel.wait()
+        await child.send((frames.CANCEL,))
+        await asyncio.sleep(_STEP_PATIENCE_S)
+        if self._next is None:
+            self._next = asyncio.create_task(self._respawn())
+        await asyncio.sleep(CANCEL_GRACE_S - _STEP_PATIENCE_S)
+        await child.kill()
+
     async def _replace(self) -> None:
         child, self._child = self._child, None
         if self._next is None:
@@ -319,13 +331,6 @@ async def _answer(child: _Child, watch: SlotWatch) -> SlotReply:
         if head[0] == frames.RESULT:
             return SlotReply(head[1], buffers)
         raise _error_of(head)
-
-
-async def _cancel_when_asked(child: _Child, cancel: asyncio.Event) -> None:
-    await cancel.wait()
-    await child.send((frames.CANCEL,))
-    await asyncio.sleep(CANCEL_GRACE_S)
-    await child.kill()
 
 
 def _error_of(head: tuple[Any, ...]) -> Exception:

@@ -74,8 +74,17 @@ WITH stopped AS (
 UPDATE attempts SET outcome = $2, finish_time = now()
 FROM stopped WHERE attempts.job_id = stopped.job_id AND attempts.finish_time IS NULL
 """
+# What imaging made of the cancelled run is not shown: the design goes back to the files of its last finished one.
 _CANCEL_DESIGN: Final = """
-UPDATE designs SET state = 'CANCELLED', stage = NULL, finish_time = now() WHERE design_id = $1 RETURNING revision
+WITH design AS (
+    UPDATE designs SET state = 'CANCELLED', stage = NULL, finish_time = now(),
+        result_generation = (SELECT max(generation) FROM generations WHERE design_id = $1 AND state = 'READY')
+    WHERE design_id = $1 RETURNING revision, result_generation
+), shown AS (
+    UPDATE generations SET supersede_time = NULL FROM design
+    WHERE design_id = $1 AND generation = design.result_generation
+)
+SELECT revision FROM design
 """
 _UNDER_WAY: Final = """
 SELECT design_id FROM generations WHERE dedup_key = $1 AND state IN ('QUEUED', 'PROCESSING')

@@ -255,6 +255,28 @@ async def test_cancel_ends_a_running_attempt(client: Client, database: asyncpg.C
     assert await database.fetchval("SELECT outcome FROM attempts WHERE finish_time IS NOT NULL") == "CANCELLED"
 
 
+async def test_a_cancelled_run_shows_none_of_its_files(
+    client: Client, database: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    """What imaging had made is not the design's any more; the files of its last finished run are again."""
+    design = await client.design()
+    await database.execute("UPDATE generations SET state = 'PROCESSING'")
+    await database.execute("UPDATE designs SET state = 'PROCESSING', result_generation = 1")
+
+    await client.call("CancelDesign", pb.CancelDesignRequest(design_id=design.id))
+
+    assert await database.fetchval("SELECT result_generation FROM designs") is None
+    await client.call("ReprocessDesign", pb.ReprocessDesignRequest(design_id=design.id))
+    await database.execute("UPDATE generations SET state = 'READY' WHERE generation = 2")
+    await database.execute("UPDATE designs SET state = 'PROCESSING', result_generation = 2")
+    await database.execute("UPDATE designs SET state = 'READY'")
+    await client.call("ReprocessDesign", pb.ReprocessDesignRequest(design_id=design.id))
+    await database.execute("UPDATE designs SET state = 'PROCESSING', result_generation = 3")
+    await client.call("CancelDesign", pb.CancelDesignRequest(design_id=design.id))
+    assert await database.fetchval("SELECT result_generation FROM designs") == 2
+    assert await database.fetchval("SELECT supersede_time FROM generations WHERE generation = 2") is None
+
+
 async def test_reprocess_supersedes_the_unfinished_generation(
     client: Client, database: asyncpg.Connection[asyncpg.Record]
 ) -> None:
