@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Final
 from uuid import UUID
@@ -49,6 +50,8 @@ _ATTEMPTS: Final = """
 _TERMINAL: Final = frozenset({"READY", "FAILED", "CANCELLED"})
 _READS_AT_ONCE: Final = 16
 _READ_S: Final = 10.0
+_TELL_S: Final = 60.0
+_POLL_S: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class Accounts:
 
 
 async def balance(farm: Farm, accepted: frozenset[UUID], *, files: int = 2) -> Accounts:
-    """Reads the books when every design should be at rest.
+    """Reads the books when every design is at rest and all that was to be told has left the outbox.
 
     Args:
         farm: Whose books.
@@ -104,6 +107,7 @@ async def balance(farm: Farm, accepted: frozenset[UUID], *, files: int = 2) -> A
         files: Artifacts of each design that is READY.
     """
     database = farm.database
+    await _all_told(farm)
     states = {row["design_id"]: row["state"] for row in await database.fetch(_STATES)}
     ids = list(states.keys() | accepted)
     lost = [each for each in ids if states.get(each) not in _TERMINAL]
@@ -124,6 +128,16 @@ async def balance(farm: Farm, accepted: frozenset[UUID], *, files: int = 2) -> A
         missing=await _missing(farm, ids),
         dead=frozenset(row["design_id"] for row in await database.fetch(_DEAD, ids)),
     )
+
+
+async def _all_told(farm: Farm) -> None:
+    """Waits until the outbox is empty; what never leaves it shows in the books."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_TELL_S):
+            while True:
+                if not await farm.database.fetchval("SELECT count(*) FROM outbox"):
+                    return
+                await asyncio.sleep(_POLL_S)
 
 
 async def _terminal_rings(farm: Farm) -> Counter[tuple[str, int]]:

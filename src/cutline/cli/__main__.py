@@ -5,7 +5,9 @@ Exit codes: 0 done, 1 a design failed, 2 wrong usage or bad input, 3 a service c
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 from cutline.cli.app import app
 from cutline.cli.failures import ExitCode
@@ -17,6 +19,8 @@ def main() -> None:
         app()
     except OSError as error:
         sys.stderr.write(f"error: standard output: {error.strerror or error}\n")
+        with Path(os.devnull).open("wb") as nowhere:  # what is left in the buffer would fail again, and change the code
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         sys.exit(ExitCode.BAD_INPUT)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shlex
 import signal
 import sys
 from collections.abc import Coroutine
-from contextlib import suppress
 from pathlib import Path
 
 from cutline.embedded.instance import DamagedDataError, Instance
@@ -98,6 +98,9 @@ async def _until_signal(work: Coroutine[None, None, int], *, when_stopped: int) 
 
 
 def _say(line: str) -> None:
-    with suppress(OSError):  # a terminal or pipe that is gone must not stop who speaks
+    try:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
+    except OSError:  # a terminal or pipe that is gone must not stop who speaks, nor what is left unsaid the exit code
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stderr.fileno())
