@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import shapely
@@ -13,9 +15,11 @@ from cutline.domain.sticker_spec import CutType, IslandPolicy, LinerShape, Stick
 from cutline.imaging.cut_line.build import build_cut_line
 from cutline.imaging.cut_line.model import CutLine, JoinKind
 from cutline.imaging.outline import Outline
+from cutline.imaging.pipeline import process
 from cutline.imaging.shapes import offset, opened, polygons_of
 from tests.support.drawn_art import bar, disc, discs, holed_disc, off_centre_l, ring, star
 
+LIZARD = Path(__file__).parents[4] / "shared" / "art" / "cutouts" / "1f98e.png"
 SHAPES = {"disc": disc, "l": off_centre_l, "star": star}
 
 
@@ -207,6 +211,17 @@ def test_a_size_that_falls_between_thin_parts_is_still_met() -> None:
     for width in np.linspace(30, 90, 13):
         line = cut(art, StickerSpec(border_mm=0, width_mm=float(width)))
         assert line.cut_box.width_mm == pytest.approx(width, abs=0.002)
+
+
+@pytest.mark.skipif(not LIZARD.is_file(), reason="the artwork lies beside the project, not in it")
+@pytest.mark.parametrize("smoothing", [0.5, 1.0])
+def test_drawn_art_is_never_too_ragged(smoothing: float) -> None:
+    """A smooth lizard whose tail jumps in and out of a wide radius is cut, and its search is not given up as noise."""
+    spec = resolve(StickerSpec(border_mm=3, smoothing=smoothing, min_radius_mm=10))
+
+    geometry = process(LIZARD.read_bytes(), spec).geometry
+
+    assert max(geometry.cut_width_mm, geometry.cut_height_mm) == pytest.approx(75, abs=0.01)
 
 
 def test_the_same_input_gives_the_same_paths() -> None:

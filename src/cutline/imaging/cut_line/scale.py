@@ -32,8 +32,11 @@ MOST_JUMPS: Final = 4
 MOST_GROWN: Final = 8.0
 """Times the plain scale at which something of the art has to be left."""
 MOST_POINTS: Final = 60_000
-"""Points of outlines that one search goes through, all rounds together. Drawn art needs a few thousand; noise has that
-many in every round, and each round takes a second."""
+"""Points of outlines that one search goes through, all rounds together: noise has as many in a few rounds, and each
+round takes a second."""
+DRAWN_POINTS: Final = 4_000
+MOST_DRAWN_POINTS: Final = 300_000
+"""The same for outlines of so few points, which drawn art has: a search among jumps may take a hundred rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,9 @@ def _linear_scale(art_px: MultiPolygon, spec: ResolvedSpec) -> float:
 def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
     """Finds the scale on a coarse outline, then on the outline itself, which takes a step or two more."""
     plain = _linear_scale(art_px, spec)
-    coarse = _Search(spec, COARSE_SAGITTA_MM, MOST_GROWN * plain, MOST_POINTS)
+    drawn = shapely.get_num_coordinates(art_px) <= DRAWN_POINTS
+    most_points = MOST_DRAWN_POINTS if drawn else MOST_POINTS
+    coarse = _Search(spec, COARSE_SAGITTA_MM, MOST_GROWN * plain, most_points)
     roughly, areas_px = coarse.without_jumps(polygons_of(art_px.simplify(COARSE_MM / plain)), plain)
     start, art = plain, art_px
     if roughly is not None:
