@@ -56,16 +56,17 @@ def main() -> int:
         signal.signal(number, lambda *_: None)
     if ON_LINUX:
         _die_with_parent(signal.SIGTERM)
+    leash = os.getpid()
     child = os.fork()
     if child == 0:
-        _become(order, sys.argv[2:])
+        _become(order, sys.argv[2:], leash)
     exit_code = _watch(child, wake_read, stop_signal=order["stop_signal"], grace_s=order["grace_s"])
     for path in order["leavings"]:
         _remove(path)
     return exit_code
 
 
-def _become(order: dict[str, Any], command: list[str]) -> NoReturn:
+def _become(order: dict[str, Any], command: list[str], leash: int) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
         for number in (*STOP_SIGNALS, signal.SIGCHLD, signal.SIGPIPE):
@@ -77,6 +78,8 @@ def _become(order: dict[str, Any], command: list[str]) -> NoReturn:
             _change_user(order["user_id"], order["group_id"])
         if ON_LINUX:
             _die_with_parent(order["stop_signal"])  # after the change of user, which clears it
+            if os.getppid() != leash:  # it died before it could be noticed
+                os._exit(127)
         os.execv(command[0], command)  # noqa: S606  (the whole point: no shell between us and the program)
     except OSError as error:
         os.write(2, f"cannot run {command[0]}: {error}\n".encode())
