@@ -15,6 +15,7 @@ import psutil
 
 from bench.faults.farm import Farm
 from bench.faults.s3_gate import Mood
+from bench.faults.story import story
 from cutline.domain.errors import CutlineError
 
 _POLL_S: Final = 0.02
@@ -77,12 +78,16 @@ class Fault:
         """Breaks it once; there must be load on the farm.
 
         Raises:
-            TimeoutError: Nothing recovered.
+            TimeoutError: Nothing recovered; its notes tell the state of the farm.
         """
-        async with asyncio.timeout(_PATIENCE_S):
-            await farm.whole()
-            await _quiet(farm)
-            return Recovery(self.name, await self.act(farm, rng), self.limit_s)
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await farm.whole()
+                await _quiet(farm)
+                return Recovery(self.name, await self.act(farm, rng), self.limit_s)
+        except TimeoutError as error:
+            error.add_note(f"{self.name}:\n{await story(farm)}")
+            raise
 
 
 def all_faults(farm: Farm) -> list[Fault]:
