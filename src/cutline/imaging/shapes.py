@@ -24,7 +24,6 @@ MANY_EDGES: Final = 8
 That makes the same shape, but each step swallows detail that the next would have to carry: at once, the arcs around
 every grain of noise cross each other and take gigabytes."""
 FIRST_STEP_MM: Final = 0.1
-NO_AREA: Final = MultiPolygon()
 
 
 def polygons_of(shape: BaseGeometry) -> MultiPolygon:

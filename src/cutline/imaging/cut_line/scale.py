@@ -12,7 +12,7 @@ from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import SizeSource
 from cutline.domain.sticker_spec import DEFAULT_LONGER_SIDE_MM, LIMITS, ResolvedSpec
 from cutline.imaging.cut_line.border import bordered_shape, is_opened
-from cutline.imaging.shapes import ARC_SAGITTA_MM, NO_AREA, offset, polygons_of
+from cutline.imaging.shapes import ARC_SAGITTA_MM, offset, polygons_of
 
 ROUNDS: Final = 40
 HALVED: Final = 2
@@ -106,7 +106,7 @@ def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
     if roughly is not None:
         start = roughly.mm_per_px
         for area in areas_px:
-            art = _polygons(art.intersection(area))
+            art = polygons_of(art.intersection(area))
     exact = _Search(spec, ARC_SAGITTA_MM, MOST_GROWN * plain, coarse.points_left)
     found, _ = exact.without_jumps(art, start)
     if found is not None:
@@ -156,7 +156,7 @@ class _Search:
             reach = self.spec.min_radius_mm - min(self.spec.border_mm, 0.0) + 0.1
             to_px = 1 / low.mm_per_px
             areas_px.append(affinity.scale(offset(low.bordered, reach), to_px, to_px, origin=(0, 0)))
-            art, start = _polygons(art.intersection(areas_px[-1])), low.mm_per_px
+            art, start = polygons_of(art.intersection(areas_px[-1])), low.mm_per_px
         return None, areas_px
 
     def _bracketed(self, art: MultiPolygon, scale: float) -> tuple[Scaled | None, Scaled | None]:
@@ -225,11 +225,6 @@ def _resized(scaled: Scaled, factor: float) -> Scaled:
         mm_per_px=scaled.mm_per_px * factor,
         source=scaled.source,
     )
-
-
-def _polygons(shape: shapely.Geometry) -> MultiPolygon:
-    parts = [part for part in shapely.get_parts(shape) if isinstance(part, shapely.Polygon)]
-    return MultiPolygon(parts) if parts else NO_AREA
 
 
 def _checked(scaled: Scaled, spec: ResolvedSpec) -> Scaled:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cutline.imaging.appearance import color_difference
 from cutline.imaging.cutout.masks import places_of, shrunk, without
 from cutline.imaging.model import type_rgba
 
@@ -85,15 +86,13 @@ def soften(
     cutout[rows, columns, :3] = _own_colour(seen, behind, art, alpha)
     cutout[rows, columns, 3] = np.rint(alpha * 255)
     cutout[rows[alpha == 0], columns[alpha == 0], :3] = 0
-    return Edge(cutout, colour_difference(art, behind))
+    return Edge(cutout, thinned_difference(art, behind))
 
 
-def colour_difference(art: NDArray[np.float32], behind: NDArray[np.float32]) -> NDArray[np.float32]:
+def thinned_difference(art: NDArray[np.float32], behind: NDArray[np.float32]) -> NDArray[np.float32]:
     """CIE76 difference between colours in levels, evenly thinned out where they are many."""
     every = max(1, len(art) // _DIFFERENCE_SAMPLES)
-    art, behind = art[::every], np.broadcast_to(behind, art.shape)[::every]
-    lab = [cv2.cvtColor(np.clip(side[None] / 255, 0, 1), cv2.COLOR_RGB2LAB)[0] for side in (art, behind)]
-    return np.asarray(np.linalg.norm(lab[0] - lab[1], axis=1), dtype=np.float32)
+    return color_difference(art[::every], np.broadcast_to(behind, art.shape)[::every])
 
 
 def background_at(

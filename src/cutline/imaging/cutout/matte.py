@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutline.imaging.cutout.edge import Edge, colour_difference
+from cutline.imaging.cutout.edge import Edge, thinned_difference
 from cutline.imaging.cutout.masks import above, grown, inverse, places_of, shrunk, type_mask, without
 from cutline.imaging.model import type_rgba
 
@@ -66,7 +66,7 @@ def refine(rgba: type_rgba, mask: NDArray[np.uint8]) -> Edge:
     cutout[rows, columns, 3] = np.rint(alpha * 255)
     clear = alpha == 0
     cutout[rows[clear], columns[clear], :3] = 0
-    return Edge(cutout, colour_difference(art, behind))
+    return Edge(cutout, thinned_difference(art, behind))
 
 
 def _colours_beside_edge(

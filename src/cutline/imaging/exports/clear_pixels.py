@@ -63,7 +63,6 @@ def _nearest(
     """
     is_known, places = known.reshape(-1), wanted
     source = np.arange(known.size, dtype=np.int32)
-    source = np.arange(known.size, dtype=np.int32) if len(wanted) else np.zeros(0, np.int32)
     for _ in range(REACH_PX):
         rows, columns = np.divmod(wanted, width)
         found = np.zeros(len(wanted), bool)

@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.outputs import BoxMm
 from cutline.domain.sticker_spec import ResolvedSpec
+from cutline.imaging.appearance import on_paper
 from cutline.imaging.cut_line.model import CutLine, box_mm
 from cutline.imaging.model import Cutout, type_rgba
 from cutline.imaging.shapes import offset, polygons_of
@@ -163,8 +164,7 @@ def _print_on_paper(rgba: type_rgba, chosen: NDArray[np.uint8]) -> None:
     """Gives chosen see-through pixels the colour that they have on white."""
     places = np.flatnonzero((chosen > 0) & (rgba[..., 3] < _OPAQUE))
     pixels = rgba.reshape(-1, 4)
-    share = pixels[places, 3:] / np.float32(255)
-    pixels[places, :3] = np.rint(255 - share * (255 - pixels[places, :3].astype(np.float32)))
+    pixels[places, :3] = on_paper(pixels[places])
 
 
 def _every(rgba: type_rgba, step: int) -> type_rgba:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutline.domain.outputs import BoxMm, CutoutMethod, Finding
+from cutline.imaging.appearance import color_difference
 from cutline.imaging.exports.ink import NO_COLOR
-from cutline.imaging.readiness.edge_colors import EdgeColors, color_difference
+from cutline.imaging.readiness.edge_colors import EdgeSamples
 from cutline.imaging.readiness.model import Sticker, failed, not_applicable, passed, warned
 
 CONFIDENCE_GOOD: Final = 0.7
@@ -145,7 +146,7 @@ def edge_contrast(sticker: Sticker) -> Finding:
     if spec.border_mm <= 0:
         return not_applicable(code, "There is no border for the art to stand out from.")
     border = "#ffffff" if spec.border_color == NO_COLOR else spec.border_color
-    edge = EdgeColors.along(sticker.outline.art, sticker.cutout.rgba)
+    edge = EdgeSamples.along(sticker.outline.art, sticker.cutout.rgba)
     edge = edge.of(edge.rgba[:, 3] >= OPAQUE)
     if not len(edge.rgba):
         return not_applicable(code, "The art has no opaque edge to compare.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ _INSIDE_PX: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeColors:
+class EdgeSamples:
     """Samples along the outer edges of a shape.
 
     Attributes:
@@ -33,7 +32,7 @@ class EdgeColors:
     ring: NDArray[np.intp]
 
     @classmethod
-    def along(cls, shape_px: MultiPolygon, rgba: type_rgba) -> EdgeColors:
+    def along(cls, shape_px: MultiPolygon, rgba: type_rgba) -> EdgeSamples:
         """Samples two pixels inside the outer rings of a shape in pixel coordinates, where the canvas has any."""
         found, rings = [np.empty((0, 2))], [np.empty(0, np.intp)]
         for index, part in enumerate(shape_px.geoms):
@@ -51,9 +50,9 @@ class EdgeColors:
         pixels = rgba[cells[inside, 1], cells[inside, 0]]
         return cls(points[inside], np.asarray(pixels, np.uint8), ring_of[inside])
 
-    def of(self, chosen: NDArray[np.bool_]) -> EdgeColors:
+    def of(self, chosen: NDArray[np.bool_]) -> EdgeSamples:
         """Some of the samples."""
-        return EdgeColors(self.points_px[chosen], self.rgba[chosen], self.ring[chosen])
+        return EdgeSamples(self.points_px[chosen], self.rgba[chosen], self.ring[chosen])
 
     def longest_run_px(self, chosen: NDArray[np.bool_]) -> tuple[float, float, float, float] | None:
         """Box (x_min, y_min, x_max, y_max) of the longest run of chosen samples along one ring; None without any."""
@@ -69,19 +68,3 @@ class EdgeColors:
             return None
         (x_min, y_min), (x_max, y_max) = self.points_px[best].min(axis=0), self.points_px[best].max(axis=0)
         return float(x_min), float(y_min), float(x_max), float(y_max)
-
-
-def color_difference(rgb: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """CIE76 difference of colours of shape (n, 3) to others of the same shape or (1, 3)."""
-    return np.asarray(np.linalg.norm(_lab(rgb) - _lab(other), axis=1), np.float32)
-
-
-def on_paper(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Colours of shape (n, 4) as white paper shows them, (n, 3)."""
-    alpha = rgba[:, 3:].astype(np.float32) / 255
-    return np.asarray(np.rint(rgba[:, :3] * alpha + 255 * (1 - alpha)), np.uint8)
-
-
-def _lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    unit = np.ascontiguousarray(rgb, np.float32)[None] / np.float32(255)
-    return np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2LAB)[0], np.float32)

@@ -9,10 +9,11 @@ import shapely
 from shapely import affinity
 
 from cutline.domain.outputs import BoxMm, Finding
+from cutline.imaging.appearance import color_difference, on_paper
 from cutline.imaging.cut_line.border import is_opened
 from cutline.imaging.cut_line.model import box_mm
 from cutline.imaging.exports.ink import NO_COLOR, PAPER_WHITE
-from cutline.imaging.readiness.edge_colors import EdgeColors, color_difference, on_paper
+from cutline.imaging.readiness.edge_colors import EdgeSamples
 from cutline.imaging.readiness.model import Sticker, failed, not_applicable, passed, warned
 from cutline.imaging.shapes import polygons_of
 
@@ -58,7 +59,7 @@ def _shown_against_paper(sticker: Sticker) -> tuple[float, BoxMm]:
     x_mm, y_mm = cut_line.canvas_origin_mm
     to_px = 1 / cut_line.mm_per_px
     face_px = affinity.affine_transform(cut_line.outer_face, [to_px, 0, 0, to_px, -x_mm * to_px, -y_mm * to_px])
-    edge = EdgeColors.along(face_px, sticker.cutout.rgba)
+    edge = EdgeSamples.along(face_px, sticker.cutout.rgba)
     if not len(edge.rgba):
         return 1.0, cut_line.cut_box
     shows = color_difference(on_paper(edge.rgba), _PAPER) >= PAPER_DELTA_E

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from cutline.domain.outputs import Finding
+from cutline.imaging.appearance import color_difference
 from cutline.imaging.press_profile import PressProfile
-from cutline.imaging.readiness.edge_colors import color_difference
 from cutline.imaging.readiness.model import Sticker, not_applicable, passed, warned
 
 GAMUT_DELTA_E: Final = 10.0
