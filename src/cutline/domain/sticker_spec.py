@@ -19,7 +19,7 @@ MIN_ART_SIDE_MM: Final = 5.0
 _ROUNDING_MM: Final = 1e-9
 """What subtracting decimals in binary may be off by: 8.2 less twice 1.6 is a hair under 5."""
 
-_COLOR = re.compile(r"#[0-9a-f]{6}|none")
+_COLOR = re.compile(r"#[0-9a-f]{6}|none", re.ASCII | re.IGNORECASE)
 _SCENE = re.compile(r"[a-z0-9-]{1,63}")
 
 
@@ -193,6 +193,7 @@ def resolve(spec: StickerSpec, *, field_prefix: str = "spec.") -> ResolvedSpec:
             values[name] = float(value) + 0.0  # -0.0 and 0 are the same wish
     formats = set(values["output_formats"]) | _ALWAYS_MADE  # type: ignore[call-overload]
     values["output_formats"] = tuple(kind for kind in OutputFormat if kind in formats)
+    values["border_color"] = str(values["border_color"]).lower()
     if (scenes := values.get("mockup_scenes")) is not None:
         values["mockup_scenes"] = tuple(dict.fromkeys(scenes))  # type: ignore[call-overload]
     values.setdefault("width_mm", None)
@@ -215,7 +216,7 @@ def _violations(spec: StickerSpec, prefix: str) -> list[FieldViolation]:
         found.append(
             FieldViolation(
                 f"{prefix}border_color",
-                f"{spec.border_color[:40]!r} is not #rrggbb in lower case, or none",
+                f"{spec.border_color[:40]!r} is not #rrggbb or none",
             )
         )
     if spec.printer_preset is not None and spec.printer_preset not in printer_preset_ids():

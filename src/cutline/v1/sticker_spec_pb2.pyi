@@ -229,9 +229,11 @@ class StickerSpec(_message.Message):
     alpha_threshold: _builtins.float
     """Alpha from which a pixel counts as art, above 0 and below 1; default 0.5."""
     border_color: _builtins.str
-    """Border colour as #rrggbb (sRGB), or "none" for unprinted material; default "#ffffff"."""
+    """Border colour as #rrggbb (sRGB), or "none" for unprinted material, in either case; default "#ffffff"."""
     white_ink: _builtins.bool
-    """Whether a White separation is written under the art; default false."""
+    """Whether a separation for white ink is written; default false. It covers the face inside the cut line, or only the
+    art where border_color is "none", 0.1 mm smaller. It overprints: the press decides which ink goes down first.
+    """
     liner_margin_mm: _builtins.float
     """Liner around a kiss-cut sticker in mm, 1 to 50; default 3.0. Read for KISS_CUT only."""
     liner_shape: Global___LinerShape.ValueType

@@ -28,6 +28,13 @@ def test_equal_work_has_one_key() -> None:
     assert len(submit_key(**BASE)) == 32
 
 
+def test_a_colour_in_either_case_has_one_key() -> None:
+    """#FF8800 and #ff8800 are the same work."""
+    upper, lower = (resolve(StickerSpec(border_color=color)) for color in ("#FF8800", "#ff8800"))
+
+    assert submit_key(**{**BASE, "spec": upper}) == submit_key(**{**BASE, "spec": lower})
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -99,6 +99,23 @@ def test_cutout_and_report_are_always_made() -> None:
     assert spec.output_formats == (OutputFormat.CUTOUT_PNG, OutputFormat.PRINT_PDF, OutputFormat.REPORT_JSON)
 
 
+@pytest.mark.parametrize(("asked", "meant"), [("#FF8800", "#ff8800"), ("#fF88a0", "#ff88a0"), ("None", "none")])
+def test_a_colour_may_have_either_case(asked: str, meant: str) -> None:
+    """Both cases are one wish, which is kept in lower case."""
+    assert resolve(StickerSpec(border_color=asked)) == resolve(StickerSpec(border_color=meant))
+    assert resolve(StickerSpec(border_color=asked)).border_color == meant
+
+
+@pytest.mark.parametrize("asked", ["red", "#ff880", "#ff88000", "ff8800", "#gg8800", "#ff8800\n", ""])
+def test_what_is_no_colour_is_refused(asked: str) -> None:
+    """Only six hexadecimal digits behind a number sign, or the word none, are a border colour."""
+    with pytest.raises(InvalidInputError) as caught:
+        resolve(StickerSpec(border_color=asked))
+
+    assert [violation.field for violation in caught.value.violations] == ["spec.border_color"]
+    assert "is not #rrggbb or none" in str(caught.value)
+
+
 def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
     """The error lists what there is."""
     with pytest.raises(InvalidInputError, match="generic"):
