@@ -70,6 +70,18 @@ class PrintPdf:
         parsed: list[Any] = list(pikepdf.parse_content_stream(self.page))
         return [(str(operator), list(operands)) for operands, operator in parsed]
 
+    def keep_layers(self, *names: str) -> None:
+        """Takes out of the page what every layer draws but these, named as its resources are."""
+        kept, drop = [], False
+        for operator, operands in self.instructions():
+            if operator == "BDC":
+                drop = str(operands[1]) not in names
+            if not drop:
+                kept.append((operands, pikepdf.Operator(operator)))
+            if operator == "EMC":
+                drop = False
+        self.page.Contents = self.pdf.make_stream(pikepdf.unparse_content_stream(kept))
+
     def cuts(self) -> list[PdfCut]:
         """Every stroked path with its spot colour."""
         found: list[PdfCut] = []

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pikepdf
 import pytest
 import shapely
 from PIL import Image
@@ -226,15 +225,7 @@ def test_a_renderer_sees_the_same_registration(shape: str, border_mm: float, tmp
 
 def _rasterised_art(pdf: PrintPdf, renderer: Path, folder: Path) -> np.ndarray:
     """Darkness, 0 to 1, of the page at 600 dpi with every layer but the artwork taken out."""
-    kept, drop = [], False
-    for operator, operands in pdf.instructions():
-        if operator == "BDC":
-            drop = str(operands[1]) != "/LArt"
-        if not drop:
-            kept.append((operands, pikepdf.Operator(operator)))
-        if operator == "EMC":
-            drop = False
-    pdf.page.Contents = pdf.pdf.make_stream(pikepdf.unparse_content_stream(kept))
+    pdf.keep_layers("/LArt")
     pdf.pdf.save(folder / "art.pdf")
     command = [str(renderer), "-r", "600", "-gray", "-singlefile", "-png", str(folder / "art.pdf"), str(folder / "art")]
     subprocess.run(command, check=True)

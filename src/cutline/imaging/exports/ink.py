@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import MultiPolygon, Polygon
+from shapely import MultiLineString, MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.outputs import BoxMm
@@ -27,12 +27,17 @@ WHITE_CHOKE_MM: Final = 0.1
 NO_COLOR: Final = "none"
 PAPER_WHITE: Final = "#ffffff"
 EDGE_OVERLAP_MM: Final = 0.2
-"""How far carried edge colours reach under the art, so that no gap shows along its soft edge."""
+"""How far carried edge colours reach under the art, so that no gap shows along its antialiased edge."""
+SOFT_OVERLAP_MM: Final = 0.02
+"""The same under art that is see-through at its edge: ink under it darkens it."""
 EDGE_DPI: Final = 200
 _OPAQUE: Final = 250
 _SOFT_EDGE_PX: Final = 4
 """See-through pixels that far inside the art are no edge but art: a shadow, a wash."""
 _SIMPLIFY_MM: Final = 0.004
+# Along an edge, how far apart and how far to its sides its pixels are looked at.
+_EVERY_PX: Final = 3
+_BESIDE_PX: Final = (-5, -2, 2, 5)
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,15 @@ class Ink:
 
     Attributes:
         bleed: Everything within bleed_mm of the finished sticker; nothing is printed outside it.
+        art: Where pixels of the art are printed: all of the bleed, but without a border none beside the art itself and
+            the face, because a shadow there would darken the colours that continue the art.
         border_rgb: Colour of border and bleed; None where they stay paper or have none.
         edges: The art's own edge colours for the bleed of a sticker without border.
         white: Where white ink goes; None without white ink.
     """
 
     bleed: MultiPolygon
+    art: MultiPolygon
     border_rgb: tuple[int, int, int] | None
     edges: EdgeColors | None
     white: MultiPolygon | None
@@ -66,6 +74,7 @@ def lay_ink(cutout: Cutout, cut_line: CutLine, spec: ResolvedSpec) -> Ink:
     bleed = _bleed_area(cut_line, spec)
     return Ink(
         bleed=bleed,
+        art=bleed if spec.border_mm > 0 else _own_area(cut_line, bleed),
         border_rgb=_border_rgb(spec),
         edges=_edge_colors(cutout, cut_line, bleed, spec.alpha_threshold) if spec.border_mm <= 0 else None,
         white=_white_area(cut_line, spec) if spec.white_ink else None,
@@ -87,6 +96,12 @@ def _deep_in_bays(face: MultiPolygon, grown: MultiPolygon, bleed_mm: float) -> l
     return [part for part in offset(around, -bleed_mm).geoms if grown.contains(part.representative_point())]
 
 
+def _own_area(cut_line: CutLine, bleed: MultiPolygon) -> MultiPolygon:
+    """The art and the face within the bleed; of the art's holes only those are left out that are cut."""
+    own = shapely.union_all([cut_line.art, *_uncut_holes(cut_line), cut_line.face])
+    return polygons_of(bleed.intersection(own).simplify(_SIMPLIFY_MM))
+
+
 def _border_rgb(spec: ResolvedSpec) -> tuple[int, int, int] | None:
     """Colour to print around the art; None where it stays paper or has none."""
     if spec.border_mm <= 0 or spec.border_color in (NO_COLOR, PAPER_WHITE):
@@ -105,17 +120,45 @@ def _white_area(cut_line: CutLine, spec: ResolvedSpec) -> MultiPolygon:
 
 def _edge_colors(cutout: Cutout, cut_line: CutLine, bleed: MultiPolygon, alpha_threshold: float) -> EdgeColors | None:
     """Carries the art's nearest colour into the bleed; holes that are not cut out stay unprinted."""
-    kept_holes = [Polygon(ring) for part in cut_line.art.geoms for ring in part.interiors]
-    covered = offset(cut_line.art, -EDGE_OVERLAP_MM)
-    area = polygons_of(bleed.difference(shapely.union_all([covered, *_uncut(kept_holes, cut_line)])))
+    covered = _covered(cutout, cut_line)
+    area = polygons_of(bleed.difference(shapely.union_all([covered, *_uncut_holes(cut_line)])))
     if area.is_empty:
         return None
     rgb, box = _carried(cutout, cut_line, area.bounds, alpha_threshold)
     return EdgeColors(rgb, box, polygons_of(area.simplify(_SIMPLIFY_MM)))
 
 
-def _uncut(holes: list[Polygon], cut_line: CutLine) -> list[Polygon]:
-    """Holes that stay part of the sticker's face."""
+def _covered(cutout: Cutout, cut_line: CutLine) -> BaseGeometry:
+    """The art without the rim under which the carried colours reach."""
+    ends, is_opaque = _edge_segments(cutout, cut_line)
+    if is_opaque.all():
+        return offset(cut_line.art, -EDGE_OVERLAP_MM)
+    opaque_edges = shapely.line_merge(MultiLineString(ends[is_opaque].tolist()))
+    return offset(cut_line.art, -SOFT_OVERLAP_MM).difference(opaque_edges.buffer(EDGE_OVERLAP_MM))
+
+
+def _edge_segments(cutout: Cutout, cut_line: CutLine) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Both ends of short pieces of the art's edges, of shape (n, 2, 2), and which of them have opaque art beside."""
+    step_mm = _EVERY_PX * cut_line.mm_per_px
+    rings = [ring for part in cut_line.art.geoms for ring in (part.exterior, *part.interiors)]
+    ends = np.concatenate([_both_ends(shapely.get_coordinates(ring.segmentize(step_mm))) for ring in rings])
+    middle = (ends.mean(axis=1) - cut_line.canvas_origin_mm) / cut_line.mm_per_px
+    along = ends[:, 1] - ends[:, 0]
+    across = along[:, ::-1] * (-1, 1) / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    height, width = cutout.rgba.shape[:2]
+    beside = middle + np.multiply.outer(_BESIDE_PX, across)
+    columns, rows = np.clip(np.floor(beside).astype(int), 0, (width - 1, height - 1)).transpose(2, 0, 1)
+    alpha = cutout.rgba[rows, columns, 3].max(axis=0)
+    return ends, np.asarray(alpha >= _OPAQUE)
+
+
+def _both_ends(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.stack([points[:-1], points[1:]], axis=1)
+
+
+def _uncut_holes(cut_line: CutLine) -> list[Polygon]:
+    """Holes of the art that stay part of the sticker's face."""
+    holes = [Polygon(ring) for part in cut_line.art.geoms for ring in part.interiors]
     cut = [Polygon(ring) for part in cut_line.face.geoms for ring in part.interiors]
     return [hole for hole in holes if not any(hole.intersects(other) for other in cut)]
 

@@ -73,7 +73,7 @@ def preview_png(cutout: Cutout, cut_line: CutLine, ink: Ink, spec: ResolvedSpec)
         )
     height_px, width_px = cutout.rgba.shape[:2]
     scale, (x_mm, y_mm) = cut_line.mm_per_px, cut_line.canvas_origin_mm
-    _draw(proof, cutout.rgba, ink.bleed, BoxMm(x_mm, y_mm, width_px * scale, height_px * scale))
+    _draw(proof, cutout.rgba, ink.art, BoxMm(x_mm, y_mm, width_px * scale, height_px * scale))
     for role, path in cut_line.paths:
         points = proof.subpixels(path.flattened())
         closed = True

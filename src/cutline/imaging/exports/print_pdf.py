@@ -101,11 +101,11 @@ def _add_edges(page: _Page, ink: Ink, space: Object) -> None:
 
 
 def _add_art(page: _Page, cutout: Cutout, cut_line: CutLine, ink: Ink, space: Object) -> None:
-    left, top, right, bottom = _printed_px(cutout, cut_line, ink.bleed.bounds)
+    left, top, right, bottom = _printed_px(cutout, cut_line, ink.art.bounds)
     page.images["ImArt"] = rgba_image(page.pdf, cutout.rgba[top:bottom, left:right], space)
     scale, (x_mm, y_mm) = cut_line.mm_per_px, cut_line.canvas_origin_mm
     box = BoxMm(x_mm + left * scale, y_mm + top * scale, (right - left) * scale, (bottom - top) * scale)
-    clip = clipped(page.frame.polygons(ink.bleed))
+    clip = clipped(page.frame.polygons(ink.art))
     page.add("LArt", layer(page.pdf, "Artwork"), clip, page.frame.image("ImArt", box))
 
 
