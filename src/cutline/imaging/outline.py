@@ -17,7 +17,7 @@ from cutline.imaging.boundary import Boundaries, trace_boundaries
 from cutline.imaging.corners import sharpened
 from cutline.imaging.model import type_rgba
 from cutline.imaging.shapes import polygons_of
-from cutline.imaging.specks import MAIN_SHARE, Specks, around, least_area_px, without_specks
+from cutline.imaging.specks import MAIN_SHARE, Specks, least_area_px, without_specks
 
 PAD_PX: Final = 4
 """Transparent pixels added around the art: a corner may be looked at that far out."""
@@ -28,7 +28,7 @@ SIMPLIFY_MM: Final = 0.008
 """Points closer than the larger of these to the line through their neighbours are left out: neither the pixels nor a
 blade say more."""
 
-SHORT_OF_TIP_MM: Final = 0.036
+SHORT_OF_TIP_MM: Final = 0.0
 SHORT_OF_TIP_PX_PER_MM: Final = 11.0
 """How far a tip may stop short of where its edges meet; less at fewer pixels per mm, which are inexact enough."""
 
@@ -39,15 +39,11 @@ class Outline:
 
     Attributes:
         art: Polygons with holes, not overlapping, largest first.
-        specks_dropped: How many pieces were too small to keep.
-        specks_area_px: Their area together, in square pixels.
-        specks_box_px: The box (x_min, y_min, x_max, y_max) around them; None where there are none.
+        specks: Pieces too small to keep.
     """
 
     art: MultiPolygon
-    specks_dropped: int
-    specks_area_px: float
-    specks_box_px: tuple[float, float, float, float] | None
+    specks: Specks
 
     @property
     def box_px(self) -> tuple[float, float, float, float]:
@@ -126,14 +122,12 @@ def _kept(
         holes = np.flatnonzero((boundaries.parents == piece) & (areas >= least)).tolist()
         polygons.append(_polygon(ring(piece), [ring(hole) for hole in holes], tolerance_px))
     small = outer & (areas < least)
-    specks += Specks(int(small.sum()), float(areas[small].sum()), around(boxes[small]))
+    specks += Specks(boxes[small], areas[small])
     art = MultiPolygon([part for part in polygons if isinstance(part, Polygon)])
     apart = len(art.geoms) == len(polygons) and art.is_valid
     return Outline(
         art=polygons_of(art if apart else shapely.union_all(polygons)),
-        specks_dropped=specks.count,
-        specks_area_px=specks.area_px,
-        specks_box_px=None if specks.box_px is None else around(np.array([specks.box_px]) + np.tile(origin, 2)),
+        specks=specks.moved(origin),
     )
 
 

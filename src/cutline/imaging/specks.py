@@ -32,21 +32,39 @@ type_field = NDArray[np.uint8]
 type_box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Specks:
-    """What was left out: how many pieces, their area in square pixels, and the box around them if there are any."""
+    """What was left out, piece by piece.
 
-    count: int
-    area_px: float
-    box_px: type_box | None
+    Attributes:
+        boxes_px: The box of each, of shape (n, 4): x_min, y_min, x_max, y_max.
+        areas_px: Its area in square pixels, of shape (n,).
+    """
+
+    boxes_px: NDArray[np.float64]
+    areas_px: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.areas_px)
 
     def __add__(self, other: Specks) -> Specks:
         """Both together."""
-        boxes = [box for box in (self.box_px, other.box_px) if box is not None]
-        return Specks(self.count + other.count, self.area_px + other.area_px, around(np.array(boxes).reshape(-1, 4)))
+        return Specks(*(np.concatenate(pair) for pair in zip(self._columns(), other._columns(), strict=True)))
+
+    def of(self, chosen: NDArray[np.bool_]) -> Specks:
+        """Some of them."""
+        return Specks(*(column[chosen] for column in self._columns()))
+
+    def moved(self, by_px: NDArray[np.intp]) -> Specks:
+        """The same, moved by x and y."""
+        return Specks(self.boxes_px + np.tile(by_px, 2), self.areas_px)
+
+    def _columns(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.boxes_px, self.areas_px
 
 
-NO_SPECKS: Final = Specks(0, 0.0, None)
+NO_SPECKS: Final = Specks(np.empty((0, 4)), np.empty(0))
 
 
 def least_area_px(side_px: float, longer_side_mm: float, largest_px: float) -> float:
@@ -60,10 +78,8 @@ def least_area_px(side_px: float, longer_side_mm: float, largest_px: float) -> f
     return max(LEAST_AREA_MM2 * (side_px / longer_side_mm) ** 2, LEAST_AREA_SHARE * largest_px)
 
 
-def around(boxes: NDArray[np.float64]) -> type_box | None:
-    """The box around boxes (n, 4) of x_min, y_min, x_max, y_max; None around none."""
-    if not len(boxes):
-        return None
+def around(boxes: NDArray[np.float64]) -> type_box:
+    """The box around boxes (n, 4) of x_min, y_min, x_max, y_max; there is at least one."""
     (x_min, y_min), (x_max, y_max) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     return float(x_min), float(y_min), float(x_max), float(y_max)
 
@@ -93,7 +109,7 @@ def without_specks(field: type_field, longer_side_mm: float) -> tuple[type_field
     side_px = float((main[:, 2:].max(axis=0) - main[:, :2].min(axis=0)).max())
     least_px = least_area_px(side_px, longer_side_mm, float(areas.max()))
     is_speck = (room < least_px) & (areas < areas.max())
-    specks = Specks(int(is_speck.sum()), float(areas[is_speck].sum()), around(boxes[is_speck]))
+    specks = Specks(boxes[is_speck], areas[is_speck])
     cleaned = np.where(np.concatenate([[False], is_speck])[labels], np.uint8(0), field)
     labels, boxes, _ = _components(cv2.threshold(cleaned, 127, 255, cv2.THRESH_BINARY_INV)[1], HOLE_NEIGHBOURS)
     room = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

@@ -17,6 +17,7 @@ from cutline.imaging.cut_line.model import CutLine, JoinKind
 from cutline.imaging.outline import Outline
 from cutline.imaging.pipeline import process
 from cutline.imaging.shapes import offset, opened, polygons_of
+from cutline.imaging.specks import NO_SPECKS
 from tests.support.drawn_art import bar, disc, discs, holed_disc, off_centre_l, ring, star
 
 LIZARD = Path(__file__).parents[4] / "shared" / "art" / "cutouts" / "1f98e.png"
@@ -25,7 +26,7 @@ SHAPES = {"disc": disc, "l": off_centre_l, "star": star}
 
 def cut(shape: MultiPolygon, spec: StickerSpec) -> CutLine:
     """The cut line of an exact outline."""
-    outline = Outline(art=shape, specks_dropped=0, specks_area_px=0.0, specks_box_px=None)
+    outline = Outline(art=shape, specks=NO_SPECKS)
     return build_cut_line(outline, resolve(spec))
 
 

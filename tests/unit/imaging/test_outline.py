@@ -54,9 +54,8 @@ def test_specks_are_dropped_and_counted() -> None:
     outline = trace_outline(drawn(shape), alpha_threshold=0.5, longer_side_mm=69)
 
     assert len(outline.art.geoms) == 2
-    assert outline.specks_dropped == 1
-    assert outline.specks_box_px is not None
-    assert outline.specks_box_px[0] == pytest.approx(59, abs=1)
+    assert outline.specks.boxes_px == pytest.approx(np.array([[59, 59, 61, 61]]), abs=1)
+    assert outline.specks.areas_px == pytest.approx([np.pi], rel=0.2)
 
 
 @pytest.mark.parametrize("alpha", [0, 100])

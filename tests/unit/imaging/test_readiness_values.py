@@ -12,7 +12,8 @@ from shapely import MultiPolygon
 from cutline.domain.outputs import Finding, FindingLevel, OutputFormat
 from cutline.domain.sticker_spec import IslandPolicy, StickerSpec, resolve
 from cutline.imaging.pipeline import make_sticker
-from tests.support.drawn_art import artwork_of, bar, cutout_of, disc, discs, drawn, star
+from cutline.imaging.shapes import polygons_of
+from tests.support.drawn_art import artwork_of, bar, cutout_of, disc, discs, drawn, ring, star
 from tests.unit.imaging.finding_artworks import FAIL, PASS, WARN
 
 
@@ -75,6 +76,29 @@ def test_pieces_are_told_by_how_they_were_joined() -> None:
     kept = findings(far, border_mm=1.0, island_policy=IslandPolicy.KEEP)["ISLANDS"]
     assert kept.level is WARN
     assert kept.value == 2
+
+
+@pytest.mark.parametrize(
+    ("dot", "level"),
+    [((400, 400), PASS), ((720, 400), PASS), ((745, 400), WARN), ((60, 60), WARN)],
+    ids=["in a hole", "in the border", "across the cut", "outside"],
+)
+def test_specks_count_where_the_cut_goes_past_them(dot: tuple[float, float], level: FindingLevel) -> None:
+    """A dot that lies on the finished sticker is printed and no loss; one across the cut line or outside it is."""
+    shape = polygons_of(ring().union(discs((*dot, 3.0))))
+
+    finding = findings(shape, border_mm=5.0)["SPECKS"]
+
+    assert finding.level is level
+    assert finding.value == pytest.approx(np.pi * 3**2 * (65 / 600) ** 2 if level is WARN else 0, rel=0.05)
+    assert "outside the cut line" in finding.message
+
+
+def test_a_dot_in_a_hole_that_is_cut_out_is_lost() -> None:
+    """Inside an inner cut there is no sticker."""
+    finding = findings(polygons_of(ring().union(discs((400, 400, 3.0)))), inner_cuts=True)["SPECKS"]
+
+    assert finding.level is WARN
 
 
 @pytest.mark.parametrize("sides", [(800.0, 800.0), (100.0, 720.0)])

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
 from cutline.domain.outputs import Finding
-from cutline.imaging.cut_line.model import JoinKind, box_mm
+from cutline.imaging.cut_line.model import CutLine, JoinKind, box_mm
 from cutline.imaging.readiness.model import Sticker, not_applicable, passed, warned
+from cutline.imaging.specks import around
 
 SPECKS_MM2: Final = 0.1
 
@@ -54,14 +59,23 @@ def holes(sticker: Sticker) -> Finding:
 
 
 def specks(sticker: Sticker) -> Finding:
-    """Pieces of art too small to be more than dirt."""
-    code, outline = "SPECKS", sticker.outline
-    if not outline.specks_dropped or outline.specks_box_px is None:
-        return passed(code, "Nothing was dropped as dirt.", value=0.0, unit="mm2")
-    area = round(outline.specks_area_px * sticker.cut_line.mm_per_px**2, 2)
-    place = sticker.cut_line.place_px(outline.specks_box_px)
-    measures = {"value": area, "limit": SPECKS_MM2, "unit": "mm2", "place": place}
-    message = f"{outline.specks_dropped} speck(s), {area:g} mm2 together, were left out of the cut line."
+    """Pieces of art too small to be more than dirt, which the cut line goes past; those inside it are printed."""
+    code, cut_line = "SPECKS", sticker.cut_line
+    lost = sticker.outline.specks.of(~_inside(sticker.outline.specks.boxes_px, cut_line))
+    if not len(lost):
+        return passed(code, "No speck of the art lies outside the cut line.", value=0.0, limit=SPECKS_MM2, unit="mm2")
+    area = round(float(lost.areas_px.sum()) * cut_line.mm_per_px**2, 2)
+    measures = {"value": area, "limit": SPECKS_MM2, "unit": "mm2", "place": cut_line.place_px(around(lost.boxes_px))}
+    message = f"{len(lost)} speck(s), {area:g} mm2 together, lie outside the cut line and are cut off."
     if area < SPECKS_MM2:
         return passed(code, message, **measures)
     return warned(code, message, "If they belong to the art, make them larger or move them next to it.", **measures)
+
+
+def _inside(boxes_px: NDArray[np.float64], cut_line: CutLine) -> NDArray[np.bool_]:
+    """Which boxes, of shape (n, 4), lie with all four corners on the finished sticker."""
+    corners_px = boxes_px[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
+    corners = corners_px * cut_line.mm_per_px + cut_line.canvas_origin_mm
+    face = cut_line.face
+    shapely.prepare(face)
+    return np.asarray(shapely.contains_xy(face, corners[..., 0], corners[..., 1]).all(axis=1))
