@@ -295,7 +295,7 @@ CASES: Final[dict[str, Case]] = {
         {},
         (
             Drawing(PASS, lambda: _png(disc())),
-            Drawing(WARN, lambda: _png(discs((400, 400, 250), (60, 60, 2.5))), at=(50, 50, 70, 70)),
+            Drawing(WARN, lambda: _png(discs((400, 400, 250), (180, 180, 2.5))), at=(170, 170, 190, 190)),
         ),
     ),
     "ENCLOSED_BACKGROUND": Case(

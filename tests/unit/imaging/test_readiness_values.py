@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon
 
 from cutline.domain.outputs import Finding, FindingLevel, OutputFormat
-from cutline.domain.sticker_spec import IslandPolicy, StickerSpec, resolve
+from cutline.domain.sticker_spec import CutType, IslandPolicy, StickerSpec, resolve
 from cutline.imaging.pipeline import make_sticker
 from cutline.imaging.shapes import polygons_of
 from tests.support.drawn_art import artwork_of, bar, cutout_of, disc, discs, drawn, ring, star
+from tests.support.print_files import PrintPdf
 from tests.unit.imaging.finding_artworks import FAIL, PASS, WARN
 
 
@@ -147,3 +148,22 @@ def test_contrast_is_against_the_border_that_was_asked_for() -> None:
     assert findings(white)["EDGE_CONTRAST"].level is WARN
     assert findings(white, border_color="#202020")["EDGE_CONTRAST"].level is PASS
     assert findings(white, border_mm=0.0)["EDGE_CONTRAST"].level is FindingLevel.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("cut_type", CutType)
+@pytest.mark.parametrize(("border_mm", "bleed_mm"), [(-5.0, 0.0), (-5.0, 2.0), (-1.0, 2.0), (0.0, 0.0), (3.0, 2.0)])
+def test_every_place_lies_on_the_page(border_mm: float, bleed_mm: float, cut_type: CutType) -> None:
+    """Art beyond a full-bleed page, tips that are cut off and specks far away are pointed at on the page all the same.
+
+    The page is the trim box, whose corner places count from, grown by the bleed.
+    """
+    rgba = drawn(polygons_of(star().union(discs((20, 20, 2.5)))))
+    spec = resolve(StickerSpec(width_mm=60.0, border_mm=border_mm, bleed_mm=bleed_mm, cut_type=cut_type))
+    result = make_sticker(artwork_of(rgba), cutout_of(rgba), spec)
+    page = PrintPdf(next(file.data for file in result.files if file.kind is OutputFormat.PRINT_PDF)).box_mm("MediaBox")
+    places = {finding.code: finding.place for finding in result.findings if finding.place is not None}
+
+    assert {"RESOLUTION", "SPECKS"} <= places.keys()
+    for code, place in places.items():
+        assert -bleed_mm - 1e-3 <= place.x_mm <= place.x_mm + place.width_mm <= page[2] - bleed_mm + 1e-3, code
+        assert -bleed_mm - 1e-3 <= place.y_mm <= place.y_mm + place.height_mm <= page[3] - bleed_mm + 1e-3, code

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from cutline.domain.outputs import Finding
+from cutline.imaging.cut_line.model import box_mm
 from cutline.imaging.readiness.art import (
     cutout_confidence,
     edge_contrast,
@@ -46,5 +50,17 @@ CHECKS: Final[tuple[Callable[[Sticker], Finding], ...]] = (
 
 
 def inspect(sticker: Sticker) -> tuple[Finding, ...]:
-    """Runs every check."""
-    return tuple(check(sticker) for check in CHECKS)
+    """Runs every check; places are those on the page, since nobody sees what lies beyond it."""
+    return tuple(_on_page(check(sticker), sticker) for check in CHECKS)
+
+
+def _on_page(finding: Finding, sticker: Sticker) -> Finding:
+    """The finding with its place cut to the page; at the page's edge where it lies beyond."""
+    if finding.place is None:
+        return finding
+    place, trim, bleed_mm = finding.place, sticker.cut_line.trim_box, sticker.spec.bleed_mm
+    low = (-bleed_mm, -bleed_mm)
+    high = (trim.width_mm + bleed_mm, trim.height_mm + bleed_mm)
+    corners = np.array([(place.x_mm, place.y_mm), (place.x_mm + place.width_mm, place.y_mm + place.height_mm)])
+    (x_min, y_min), (x_max, y_max) = np.clip(corners, low, high).tolist()
+    return replace(finding, place=box_mm((x_min, y_min, x_max, y_max)))
