@@ -18,6 +18,8 @@ from cutline.store.pool import Database
 log = get_logger(__name__)
 
 PAGE: Final = 1000
+HOLD_S: Final = 60.0
+"""Longest the place and the designs of a page stay locked while the object store is asked."""
 
 
 class OrphanScan:
@@ -40,7 +42,7 @@ class OrphanScan:
         Raises:
             UnavailableError: The database or the object store cannot be reached.
         """
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(idle_s=HOLD_S) as connection:
             place = await take_scan(connection)
             if place is None:
                 return 0

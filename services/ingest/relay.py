@@ -16,6 +16,8 @@ log = get_logger(__name__)
 
 BATCH: Final = 256
 PUBLISH_TIMEOUT_S: Final = 5.0
+HOLD_S: Final = 3 * PUBLISH_TIMEOUT_S
+"""Longest a batch stays locked while the broker is asked; a relay that is frozen loses it then."""
 
 
 class Relay:
@@ -43,7 +45,7 @@ class Relay:
 
         The locks end with the connection: a relay that dies leaves its rows to the next one.
         """
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(idle_s=HOLD_S) as connection:
             self._metrics.outbox_depth.set(await outbox_depth(connection))
             rows = await take_outbox(connection, min_age_s=self._age_s, limit=BATCH)
             messages = [OutgoingMessage(row.subject, row.msg_id, row.payload, row.traceparent) for row in rows]

@@ -18,7 +18,7 @@ from cutline.store.expiry import (
     remove_ended_jobs,
     remove_superseded,
 )
-from cutline.store.object_removals import finish_removals, take_removals
+from cutline.store.object_removals import finish_removal, take_removals
 from cutline.store.pool import Connection, Database
 from cutline.store.uploads import remove_unused_uploads
 from services.ingest.deletion import delete_and_tell
@@ -32,6 +32,9 @@ log = get_logger(__name__)
 BATCH: Final = 200
 MAX_BATCHES: Final = 50
 """Of one kind in a pass, so that no kind keeps the others waiting for long."""
+
+HOLD_S: Final = 60.0
+"""Longest prefixes stay locked while the object store removes what is below one of them."""
 
 Remove = Callable[[Connection], Awaitable[int]]
 
@@ -104,11 +107,10 @@ class Retention:
 
     async def _remove_objects(self) -> int:
         removed = 0
-        async with self._database.transaction() as connection:
-            prefixes = await take_removals(connection, limit=BATCH)
-            for prefix in prefixes:
+        async with self._database.transaction(idle_s=HOLD_S) as connection:
+            for prefix in await take_removals(connection, limit=BATCH):
                 keys = [entry.key async for entry in self._blobs.list_prefix(prefix)]
                 await self._blobs.delete(*keys)
+                await finish_removal(connection, prefix)
                 removed += len(keys)
-            await finish_removals(connection, prefixes)
         return removed

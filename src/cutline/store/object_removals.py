@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from cutline.store.pool import Connection
@@ -10,7 +9,7 @@ from cutline.store.pool import Connection
 _TAKE: Final = """
 SELECT prefix FROM object_removals WHERE due_time <= now() ORDER BY due_time LIMIT $1 FOR UPDATE SKIP LOCKED
 """
-_FINISH: Final = "DELETE FROM object_removals WHERE prefix = ANY ($1::text[])"
+_FINISH: Final = "DELETE FROM object_removals WHERE prefix = $1"
 
 
 async def take_removals(connection: Connection, *, limit: int) -> list[str]:
@@ -18,6 +17,6 @@ async def take_removals(connection: Connection, *, limit: int) -> list[str]:
     return [row["prefix"] for row in await connection.fetch(_TAKE, limit)]
 
 
-async def finish_removals(connection: Connection, prefixes: Sequence[str]) -> None:
-    """Forgets prefixes under which nothing is left."""
-    await connection.execute(_FINISH, prefixes)
+async def finish_removal(connection: Connection, prefix: str) -> None:
+    """Forgets a prefix under which nothing is left."""
+    await connection.execute(_FINISH, prefix)

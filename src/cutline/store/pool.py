@@ -26,6 +26,8 @@ FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 10.0
 PROBE_TIMEOUT_S: Final = 2.0
+IDLE_IN_TRANSACTION_S: Final = 5.0
+"""Longest a transaction may wait for its own client: one that is frozen or cut off would keep its locks for ever."""
 MAX_CONFLICTS: Final = 8
 
 CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -39,6 +41,7 @@ LOST_CONNECTION: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
 """What a database that is away, starting or full looks like."""
 
@@ -53,6 +56,7 @@ class Database:
         pool_max: Connections at most.
         wait_s: How long `start` waits for the server; None waits for ever.
         command_timeout_s: Longest any statement may take.
+        idle_in_transaction_s: Longest a transaction may wait for its client's next statement; then Postgres ends it.
         plan_once: Whether each statement is planned once for all arguments. Good for statements that find their rows
             by keys in arrays: the planner would else plan anew for each length, which costs more than the rows.
     """
@@ -66,6 +70,7 @@ class Database:
         pool_max: int = 10,
         wait_s: float | None = None,
         command_timeout_s: float = 30.0,
+        idle_in_transaction_s: float = IDLE_IN_TRANSACTION_S,
         plan_once: bool = False,
     ) -> None:
         self._dsn = dsn
@@ -73,7 +78,10 @@ class Database:
         self._pool_max = pool_max
         self._wait_s = wait_s
         self._command_timeout_s = command_timeout_s
-        self._server_settings = {"application_name": f"cutline-{application_name}"}
+        self._server_settings = {
+            "application_name": f"cutline-{application_name}",
+            "idle_in_transaction_session_timeout": _milliseconds(idle_in_transaction_s),
+        }
         if plan_once:
             self._server_settings["plan_cache_mode"] = "force_generic_plan"
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
@@ -146,14 +154,20 @@ class Database:
         return None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self, *, idle_s: float | None = None) -> AsyncIterator[Connection]:
         """A connection inside a transaction.
+
+        Args:
+            idle_s: Longest it may wait for the next statement, where somebody else is asked in between; None for the
+                database's usual limit.
 
         Raises:
             UnavailableError: The database cannot be reached, or was lost on the way.
         """
         try:
             async with self.pool.acquire() as connection, connection.transaction():
+                if idle_s is not None:
+                    await connection.execute(_MAY_BE_IDLE, _milliseconds(idle_s))
                 yield connection
         except LOST_CONNECTION as error:
             raise store_unavailable() from error
@@ -194,6 +208,13 @@ class Database:
             return await call
         except LOST_CONNECTION as error:
             raise store_unavailable() from error
+
+
+_MAY_BE_IDLE: Final = "SELECT set_config('idle_in_transaction_session_timeout', $1, true)"
+
+
+def _milliseconds(duration_s: float) -> str:
+    return f"{duration_s * 1000:.0f}ms"
 
 
 def store_unavailable() -> UnavailableError:
