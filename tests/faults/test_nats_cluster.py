@@ -6,14 +6,18 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import nats
 import pytest
+from nats.js import JetStreamContext
+from nats.js.errors import APIError
 
 from bench.faults.cluster import Schedule, run
 from bench.faults.cluster_faults import Role, cluster_faults
 from cutline.embedded.servers import EmbeddedServers
-from cutline.messaging.apply import apply_topology
+from cutline.messaging.apply import apply_topology, verify_topology
 from cutline.messaging.connection import Broker
 from cutline.messaging.publisher import OutgoingMessage, Publisher
 from cutline.messaging.topology import Topology
@@ -23,6 +27,15 @@ pytestmark = pytest.mark.timeout(240)
 DESIGNS = 40
 PER_S = 10.0
 ACK_WAIT_S = 2.0
+
+
+@asynccontextmanager
+async def _jetstream(cluster: EmbeddedServers) -> AsyncIterator[JetStreamContext]:
+    connection = await nats.connect(cluster.nats_url.split(","))
+    try:
+        yield connection.jetstream()
+    finally:
+        await connection.close()
 
 
 @pytest.fixture
@@ -43,6 +56,23 @@ async def test_a_cluster_loses_nothing(tmp_path: Path) -> None:
     assert outcome.answers.submits >= DESIGNS
     assert outcome.accounts.states == {"READY": outcome.answers.submits}
     assert [struck.recovery.fault for struck in outcome.struck] == [fault.name for fault in hit]
+
+
+async def test_the_topology_waits_for_a_node(tmp_path: Path) -> None:
+    """Two nodes cannot hold three copies: applying waits for the third, and says what is wrong if it does not come."""
+    servers = EmbeddedServers(tmp_path, nats_nodes=3)
+    topology = Topology(replicas=servers.nats_cluster.replicas)
+    first, second, late = servers.nats_cluster.nodes
+    try:
+        await asyncio.gather(first.start(), second.start())
+        async with _jetstream(servers) as jetstream:
+            with pytest.raises(APIError, match="no suitable peers"):
+                await apply_topology(jetstream, topology, placement_wait_s=0)
+            await asyncio.gather(apply_topology(jetstream, topology), late.start())
+
+            assert not await verify_topology(jetstream, topology)
+    finally:
+        await servers.stop()
 
 
 async def test_a_client_moves_to_nodes_it_was_told_of(cluster: EmbeddedServers) -> None:

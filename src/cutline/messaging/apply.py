@@ -14,8 +14,10 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import nats.errors
@@ -42,8 +44,14 @@ from cutline.runtime.settings import LogLevel, NatsSettings
 log = get_logger(__name__)
 
 CONNECT_WAIT_S: Final = 30.0
+PLACEMENT_WAIT_S: Final = 60.0
+"""How long a cluster may take to know its nodes; a server reports itself to the others every 10 s at least."""
 SAME_S: Final = 0.001
 EXIT_DIFFERS: Final = 3
+
+_NO_PEERS: Final = 10005
+"""JSClusterNoPeersErrF: fewer nodes are known to be there than a stream wants copies."""
+_PLACEMENT_POLL_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +71,56 @@ class TopologyDrift:
         return bool(self.errors or self.warnings)
 
 
-async def apply_topology(jetstream: JetStreamContext, topology: Topology) -> None:
+async def apply_topology(
+    jetstream: JetStreamContext, topology: Topology, *, placement_wait_s: float = PLACEMENT_WAIT_S
+) -> None:
     """Creates or updates every stream and consumer.
 
+    The leader of a cluster takes a node for absent until it has heard from it, and refuses for as long to place a
+    stream's copies; that is waited for.
+
+    Args:
+        jetstream: The broker.
+        topology: What it should hold.
+        placement_wait_s: How long a cluster may take to know enough of its nodes.
+
     Raises:
-        nats.js.errors.APIError: The broker refuses a change, such as another retention of a stream that exists.
+        nats.js.errors.APIError: The broker refuses a change, such as another retention of a stream that exists, or
+            too few of its nodes are there.
     """
+    deadline_s = time.monotonic() + placement_wait_s
     for stream in topology.streams():
-        config = _stream_config(stream, topology.replicas)
-        try:
-            await jetstream.stream_info(stream.name)
-        except NotFoundError:
-            await jetstream.add_stream(config)
-        else:
-            await jetstream.update_stream(config)
+        await _placed(partial(_apply_stream, jetstream, _stream_config(stream, topology.replicas)), deadline_s)
     for consumer in topology.consumers():
-        await jetstream.add_consumer(consumer.stream, _consumer_config(consumer))
+        add = partial(jetstream.add_consumer, consumer.stream, _consumer_config(consumer))
+        await _placed(add, deadline_s)
+
+
+async def _apply_stream(jetstream: JetStreamContext, config: StreamConfig) -> None:
+    assert config.name is not None  # noqa: S101  (every stream of the topology has one)
+    try:
+        await jetstream.stream_info(config.name)
+    except NotFoundError:
+        await jetstream.add_stream(config)
+    else:
+        await jetstream.update_stream(config)
+
+
+async def _placed(apply: Callable[[], Awaitable[object]], deadline_s: float) -> None:
+    """Applies once the cluster knows enough nodes."""
+    said = False
+    while True:
+        try:
+            await apply()
+        except APIError as error:
+            if error.err_code != _NO_PEERS or time.monotonic() > deadline_s:
+                raise
+            if not said:
+                log.warning("topology.waiting", problem=error.description)
+            said = True
+        else:
+            return
+        await asyncio.sleep(_PLACEMENT_POLL_S)
 
 
 async def verify_topology(jetstream: JetStreamContext, topology: Topology) -> TopologyDrift:
