@@ -146,9 +146,10 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         ]
     runtime.readiness.add_check("postgres", database.problem)
     runtime.readiness.add_check("nats", broker.problem, required=False)
-    runtime.readiness.add_check("topology", TopologyCheck(broker, topology).problem, required=False)
+    topology_check = TopologyCheck(broker, topology)
+    runtime.readiness.add_check("topology", topology_check.problem, required=False)
     runtime.readiness.add_check("blobs", blobs.problem, required=False)
-    bus = BusCheck(broker, topology, metrics=metrics)
+    bus = BusCheck(broker, topology_check, metrics=metrics)
     http = HttpServer(settings.shell.http_listen, readiness=runtime.readiness, exposition=telemetry.exposition)
     return [
         telemetry,

@@ -7,14 +7,12 @@ the metrics and the log, not refused.
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Final
 
 import nats.errors
 
-from cutline.messaging.apply import TopologyDrift, verify_topology
 from cutline.messaging.connection import Broker
-from cutline.messaging.topology import Topology
+from cutline.messaging.topology_check import TopologyCheck
 from cutline.runtime.logging import get_logger
 from cutline.telemetry.metrics import Metrics
 from cutline.telemetry.names import Attribute
@@ -22,18 +20,21 @@ from cutline.telemetry.names import Attribute
 log = get_logger(__name__)
 
 INTERVAL_S: Final = 5.0
-VERIFY_INTERVAL_S: Final = 60.0
 
 
 class BusCheck:
-    """A loop that reports the broker's state."""
+    """A loop that reports the broker's state.
 
-    def __init__(self, broker: Broker, topology: Topology, *, metrics: Metrics) -> None:
+    Args:
+        broker: The connection.
+        topology: Compares what the broker holds; readiness asks the same one, so that one comparison serves both.
+        metrics: Show it.
+    """
+
+    def __init__(self, broker: Broker, topology: TopologyCheck, *, metrics: Metrics) -> None:
         self._broker = broker
         self._topology = topology
         self._metrics = metrics
-        self._drift: TopologyDrift | None = None
-        self._next_verify_s = 0.0
 
     async def run(self) -> None:
         """Reports for ever."""
@@ -42,24 +43,17 @@ class BusCheck:
             await asyncio.sleep(INTERVAL_S)
 
     async def check(self) -> None:
-        """Reports once; compares the topology now and then, and each time while something is wrong with it."""
+        """Reports once."""
         problem = await self._broker.problem()
         self._metrics.bus_connected.set(0 if problem else 1)
-        if problem is None and time.monotonic() >= self._next_verify_s:
-            await self._verify()
+        if problem is None:
+            await self._compare()
 
-    async def _verify(self) -> None:
+    async def _compare(self) -> None:
         try:
-            drift = await verify_topology(self._broker.jetstream, self._topology)
+            drift = await self._topology.compare()
         except (nats.errors.Error, OSError) as error:
             log.warning("topology.not_verified", error=type(error).__name__)
             return
         for kind, differences in (("wrong", drift.errors), ("tunable", drift.warnings)):
             self._metrics.topology_differences.set(len(differences), {Attribute.REASON.value: kind})
-        if drift != self._drift:
-            for difference in drift.errors:
-                log.error("topology.wrong", difference=difference)
-            for difference in drift.warnings:
-                log.warning("topology.differs", difference=difference)
-        self._drift = drift
-        self._next_verify_s = time.monotonic() + (0 if drift.errors else VERIFY_INTERVAL_S)

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from cutline.contract.designs import timestamp
+from cutline.contract.fields import read_page_size
 from cutline.contract.queue_requests import (
     read_bulk_filter,
     read_dead_letter_filter,
     read_interval_s,
     read_job_filter,
-    read_page_size,
     read_pause_until,
     read_queue,
     read_queue_call,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from datetime import UTC, datetime
-from typing import Any, Final, NoReturn
+from datetime import datetime
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from cutline.contract.designs import SignFile, design_to_wire
+from cutline.contract.fields import read_page_size, read_time, refuse
 from cutline.contract.specs import enum_from_wire
 from cutline.contract.tokens import decode_page_token, decode_resume_token, encode_page_token
-from cutline.domain.errors import FieldViolation, InvalidInputError, Reason
+from cutline.domain.errors import Reason
 from cutline.domain.ids import parse_id
 from cutline.domain.states import DesignState
 from cutline.rpc.call import current_principal
@@ -28,8 +28,6 @@ from services.status.tenant_stream import TenantStream
 from services.status.topics import design_not_found
 
 SERVICE: Final = "cutline.v1.StatusService"
-DEFAULT_PAGE_SIZE: Final = 50
-MAX_PAGE_SIZE: Final = 500
 # Clients refuse messages over 4 MiB unless told otherwise; a page of long designs is cut short of that.
 MAX_PAGE_BYTES: Final = 3_000_000
 MAX_TEXT_CHARACTERS: Final = 200
@@ -71,7 +69,7 @@ class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
     async def ListDesigns(self, request: pb.ListDesignsRequest, context: Context) -> pb.ListDesignsResponse:  # noqa: N802, ARG002  (as above)
         """Returns a page of designs, newest first."""
         tenant = current_principal().tenant
-        conditions, size = _conditions(request), _page_size(request.page_size)
+        conditions, size = _conditions(request), read_page_size(request.page_size)
         before = decode_page_token(request.page_token, tenant=tenant, conditions=conditions)
         rows = await list_designs(self._database, tenant, conditions, before=before, limit=size + 1)
         page = pb.ListDesignsResponse()
@@ -92,7 +90,7 @@ class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
         tenant = current_principal().tenant
         design_id = parse_id(request.design_id, kind="design", reason=Reason.DESIGN_NOT_FOUND)
         if request.after_revision < 0:
-            _refuse("after_revision", f"{request.after_revision} is not 0 or more", "OUT_OF_RANGE")
+            refuse("after_revision", f"{request.after_revision} is not 0 or more", "OUT_OF_RANGE")
         with self._hub.watch_design(tenant, design_id, after_revision=request.after_revision) as watch:
             async with aclosing(design_messages(watch, heartbeat_s=self._heartbeat_s)) as messages:
                 async for message in messages:
@@ -143,21 +141,15 @@ def _serialised(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-def _page_size(asked: int) -> int:
-    if asked < 0:
-        _refuse("page_size", f"{asked} is not 0 or more", "OUT_OF_RANGE")
-    return min(asked or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-
-
 def _conditions(request: pb.ListDesignsRequest) -> DesignFilter:
     for name, entries in (("states", request.states), ("labels", request.labels)):
         if len(entries) > MAX_CONDITIONS:
-            _refuse(name, f"{len(entries)} entries are more than {MAX_CONDITIONS}", "OUT_OF_RANGE")
+            refuse(name, f"{len(entries)} entries are more than {MAX_CONDITIONS}", "OUT_OF_RANGE")
     states = [
         enum_from_wire(DesignState, design_pb2.Design.State, "STATE_", number, "states") for number in request.states
     ]
     if None in states:
-        _refuse("states", "STATE_UNSPECIFIED is no state")
+        refuse("states", "STATE_UNSPECIFIED is no state")
     for name in ("failure_reason", "reference", "text"):
         _check_text(name, getattr(request, name))
     for key, value in request.labels.items():
@@ -176,20 +168,10 @@ def _conditions(request: pb.ListDesignsRequest) -> DesignFilter:
 
 def _check_text(field: str, text: str) -> None:
     if len(text) > MAX_TEXT_CHARACTERS:
-        _refuse(field, f"{len(text)} characters are more than {MAX_TEXT_CHARACTERS}", "TOO_LONG")
+        refuse(field, f"{len(text)} characters are more than {MAX_TEXT_CHARACTERS}", "TOO_LONG")
     if "\x00" in text:
-        _refuse(field, "it contains the character NUL")
+        refuse(field, "it contains the character NUL")
 
 
 def _time(request: pb.ListDesignsRequest, field: str) -> datetime | None:
-    if not request.HasField(field):  # type: ignore[arg-type]  # one of the two names above
-        return None
-    stamp: Timestamp = getattr(request, field)
-    try:
-        return stamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        _refuse(field, "it is not a time between the years 1 and 9999", "OUT_OF_RANGE")
-
-
-def _refuse(field: str, description: str, reason: str = "INVALID") -> NoReturn:
-    raise InvalidInputError.of_fields(FieldViolation(field, description, reason))
+    return read_time(getattr(request, field), field) if request.HasField(field) else None  # type: ignore[arg-type]  # one of the two names above

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NoReturn
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID, uuid4
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
+from cutline.contract.fields import read_time, refuse
 from cutline.contract.specs import enum_from_wire
-from cutline.domain.errors import FieldViolation, InvalidInputError
 from cutline.domain.ids import parse_request_id
 from cutline.domain.principal import TENANT_PATTERN, Principal
 from cutline.domain.states import LANES_BY_URGENCY, JobState, Lane, Stage
@@ -20,8 +18,6 @@ from cutline.store.queue_reads import DeadLetterFilter, JobFilter
 from cutline.v1 import design_pb2, job_pb2
 from cutline.v1 import queue_service_pb2 as pb
 
-DEFAULT_PAGE_SIZE: Final = 50
-MAX_PAGE_SIZE: Final = 500
 MAX_STATES: Final = 32
 DEFAULT_INTERVAL_S: Final = 1.0
 SHORTEST_INTERVAL_S: Final = 1.0
@@ -32,17 +28,6 @@ _REASON: Final = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 _NANOS: Final = 1_000_000_000
 
 
-def read_page_size(asked: int) -> int:
-    """Entries of a page: 0 means the default, too many mean the most.
-
-    Raises:
-        InvalidInputError: It is negative.
-    """
-    if asked < 0:
-        _refuse("page_size", f"{asked} is not 0 or more", "OUT_OF_RANGE")
-    return min(asked or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-
-
 def read_job_filter(request: pb.ListJobsRequest) -> JobFilter:
     """The conditions of a list of jobs.
 
@@ -50,10 +35,10 @@ def read_job_filter(request: pb.ListJobsRequest) -> JobFilter:
         InvalidInputError: One of them can match nothing.
     """
     if len(request.states) > MAX_STATES:
-        _refuse("states", f"{len(request.states)} entries are more than {MAX_STATES}", "OUT_OF_RANGE")
+        refuse("states", f"{len(request.states)} entries are more than {MAX_STATES}", "OUT_OF_RANGE")
     states = [enum_from_wire(JobState, job_pb2.Job.State, "STATE_", number, "states") for number in request.states]
     if None in states:
-        _refuse("states", "STATE_UNSPECIFIED is no state")
+        refuse("states", "STATE_UNSPECIFIED is no state")
     return JobFilter(
         tenant=_tenant(request.tenant, "tenant"),
         design_id=_uuid(request.design_id, "design_id"),
@@ -70,10 +55,10 @@ def read_dead_letter_filter(message: pb.DeadLetterFilter) -> DeadLetterFilter:
         InvalidInputError: One of them can match nothing.
     """
     if message.reason and not _REASON.fullmatch(message.reason):
-        _refuse("filter.reason", f"{message.reason[:70]!r} is not UPPER_SNAKE of 1 to 63 characters")
+        refuse("filter.reason", f"{message.reason[:70]!r} is not UPPER_SNAKE of 1 to 63 characters")
     before = None
     if message.HasField("create_time_before"):
-        before = _time(message.create_time_before, "filter.create_time_before")
+        before = read_time(message.create_time_before, "filter.create_time_before")
     return DeadLetterFilter(
         dead_letter_id=_uuid(message.dead_letter_id, "filter.dead_letter_id"),
         tenant=_tenant(message.tenant, "filter.tenant"),
@@ -91,7 +76,7 @@ def read_bulk_filter(request: pb.RedriveDeadLettersRequest | pb.DiscardDeadLette
     """
     wanted = read_dead_letter_filter(request.filter)
     if wanted.empty and not request.all:
-        _refuse("filter", "is empty; set `all` to mean every dead letter", "REQUIRED")
+        refuse("filter", "is empty; set `all` to mean every dead letter", "REQUIRED")
     return wanted
 
 
@@ -129,7 +114,7 @@ def read_interval_s(request: pb.WatchStatsRequest) -> float:
     interval_s = request.interval.seconds + request.interval.nanos / _NANOS
     if not SHORTEST_INTERVAL_S <= interval_s <= LONGEST_INTERVAL_S:
         limits = f"{SHORTEST_INTERVAL_S:g} s to {LONGEST_INTERVAL_S:g} s"
-        _refuse("interval", f"{interval_s:g} s is not {limits}", "OUT_OF_RANGE")
+        refuse("interval", f"{interval_s:g} s is not {limits}", "OUT_OF_RANGE")
     return interval_s
 
 
@@ -141,7 +126,7 @@ def read_queue(request: pb.PauseQueueRequest | pb.ResumeQueueRequest) -> tuple[S
     """
     stage, lane = _stage(request.stage, "stage"), _lane(request.lane)
     if stage is None:
-        _refuse("stage", "is required", "REQUIRED")
+        refuse("stage", "is required", "REQUIRED")
     return stage, (lane,) if lane else LANES_BY_URGENCY
 
 
@@ -153,12 +138,12 @@ def read_pause_until(request: pb.PauseQueueRequest, *, now: datetime) -> datetim
     """
     field = "pause_until_time"
     if not request.HasField("pause_until_time"):
-        _refuse(field, "is required", "REQUIRED")
-    until = _time(request.pause_until_time, field)
+        refuse(field, "is required", "REQUIRED")
+    until = read_time(request.pause_until_time, field)
     if until <= now:
-        _refuse(field, f"{until.isoformat()} has passed", "OUT_OF_RANGE")
+        refuse(field, f"{until.isoformat()} has passed", "OUT_OF_RANGE")
     if until > now + LONGEST_PAUSE:
-        _refuse(field, f"{until.isoformat()} is more than {LONGEST_PAUSE.days} days ahead", "OUT_OF_RANGE")
+        refuse(field, f"{until.isoformat()} is more than {LONGEST_PAUSE.days} days ahead", "OUT_OF_RANGE")
     return until
 
 
@@ -177,7 +162,7 @@ def _lane(number: int) -> Lane | None:
 
 def _tenant(text: str, field: str) -> str:
     if text and not TENANT_PATTERN.fullmatch(text):
-        _refuse(field, f"{text[:70]!r} does not match {TENANT_PATTERN.pattern}")
+        refuse(field, f"{text[:70]!r} does not match {TENANT_PATTERN.pattern}")
     return text
 
 
@@ -187,15 +172,4 @@ def _uuid(text: str, field: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
-        _refuse(field, f"{text[:40]!r} is not a UUID")
-
-
-def _time(stamp: Timestamp, field: str) -> datetime:
-    try:
-        return stamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        _refuse(field, "it is not a time between the years 1 and 9999", "OUT_OF_RANGE")
-
-
-def _refuse(field: str, description: str, reason: str = "INVALID") -> NoReturn:
-    raise InvalidInputError.of_fields(FieldViolation(field, description, reason))
+        refuse(field, f"{text[:40]!r} is not a UUID")

@@ -15,24 +15,22 @@ from typing import Final
 
 from nats.aio.msg import Msg
 
-from cutline.domain.errors import Reason, UnavailableError
+from cutline.domain.errors import UnavailableError
 from cutline.domain.states import Lane
-from cutline.jobs.v1 import ticket_pb2
 from cutline.messaging.acks import Acks
 from cutline.messaging.cancel import CancelDoorbell
 from cutline.messaging.connection import Broker
 from cutline.messaging.delivery import Delivery
 from cutline.messaging.lanes import LaneOrder, LanePull
-from cutline.messaging.publisher import OutgoingMessage
 from cutline.messaging.room import Room
 from cutline.messaging.settlement import BROKER_ERRORS, Desk, Settlement
 from cutline.messaging.slot import Slot
 from cutline.messaging.telling import Telling
 from cutline.messaging.tickets import read_ticket
+from cutline.messaging.unreadable import unreadable_copy
 from cutline.runtime.lifecycle import BackgroundLoop
 from cutline.runtime.logging import get_logger
 from cutline.store.attempts import Claim
-from cutline.store.ids import new_id
 
 log = get_logger(__name__)
 
@@ -219,17 +217,9 @@ class PullWorker:
         """A message that names no job: its copy on the stream of dead letters is all that is left of it."""
         sequence = message.metadata.sequence.stream
         tenant = message.subject.rpartition(".")[2]
-        copy = ticket_pb2.DeadLetterCopy(
-            dead_letter_id=str(new_id()),
-            ticket=ticket_pb2.JobTicket(tenant=tenant),
-            stage=self._desk.stage.value,
-            reason=Reason.MESSAGE_UNREADABLE,
-            message=f"Message {sequence} of the job stream names no job.",
-        )
-        subject = self._desk.topology.unreadable_subject(self._desk.stage)
-        outgoing = OutgoingMessage(subject, f"dead:unreadable:{sequence}", copy.SerializeToString())
+        copy = unreadable_copy(self._desk.topology, stage=self._desk.stage, tenant=tenant, sequence=sequence)
         log.error("worker.message_unreadable", sequence=sequence)
-        if all(await self._desk.publisher.publish([outgoing], timeout_s=_PUBLISH_TIMEOUT_S)):
+        if all(await self._desk.publisher.publish([copy], timeout_s=_PUBLISH_TIMEOUT_S)):
             with suppress(*BROKER_ERRORS):
                 await message.term()
 

@@ -7,16 +7,15 @@ Exit codes: 0 done, 1 nothing of that name or no database, 2 bad arguments or se
 from __future__ import annotations
 
 import argparse
-import asyncio
-import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import asyncpg
 
-from cutline.domain.principal import TENANT_PATTERN, Scope
+from cutline.domain.principal import Scope
 from cutline.rpc.api_keys import new_api_key
-from cutline.runtime.environment import EnvReader, SettingsError
+from cutline.store.operator_command import run_on_database, tenant_argument
 
 _INSERT = "INSERT INTO api_keys (key_id, tenant, sha256, scopes) VALUES ($1, $2, $3, $4)"
 _LIST = "SELECT key_id, tenant, scopes, create_time, revoke_time FROM api_keys ORDER BY tenant, create_time"
@@ -26,32 +25,17 @@ _REVOKE = "UPDATE api_keys SET revoke_time = now() WHERE key_id = $1 AND revoke_
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments say; the exit code."""
     choice = _parser().parse_args(arguments)
-    env = EnvReader(os.environ)
-    dsn = env.secret("CUTLINE_POSTGRES_DSN")
-    try:
-        env.finish()
-    except SettingsError as error:
-        sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
-        return 2
-    try:
-        return asyncio.run(_run(choice, dsn))
-    except (OSError, asyncpg.PostgresError) as error:
-        sys.stderr.write(f"the database did not answer: {error}\n")
-        return 1
+    return run_on_database(partial(_run, choice))
 
 
-async def _run(choice: argparse.Namespace, dsn: str) -> int:
-    connection = await asyncpg.connect(dsn)
-    try:
-        match choice.command:
-            case "make":
-                return await _make(connection, choice.tenant, choice.scope)
-            case "list":
-                return await _list(connection)
-            case _:
-                return await _revoke(connection, choice.key_id)
-    finally:
-        await connection.close()
+async def _run(choice: argparse.Namespace, connection: asyncpg.Connection[asyncpg.Record]) -> int:
+    match choice.command:
+        case "make":
+            return await _make(connection, choice.tenant, choice.scope)
+        case "list":
+            return await _list(connection)
+        case _:
+            return await _revoke(connection, choice.key_id)
 
 
 async def _make(connection: asyncpg.Connection[asyncpg.Record], tenant: str, scopes: list[str] | None) -> int:
@@ -80,20 +64,13 @@ async def _revoke(connection: asyncpg.Connection[asyncpg.Record], key_id: str) -
     return 0
 
 
-def _tenant(text: str) -> str:
-    if not TENANT_PATTERN.fullmatch(text):
-        message = f"{text!r} is not a tenant id: 1 to 63 of a-z, 0-9 and -"
-        raise argparse.ArgumentTypeError(message)
-    return text
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cutline.rpc.keys", description="Makes, lists and revokes API keys."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("make", help="make a key and print it")
-    make.add_argument("--tenant", type=_tenant, required=True, help="whose designs it sees")
+    make.add_argument("--tenant", type=tenant_argument, required=True, help="whose designs it sees")
     make.add_argument(
         "--scope",
         action="append",

@@ -18,7 +18,7 @@ from cutline.domain.errors import Reason
 from cutline.domain.states import DesignState, JobState, Lane, Stage
 from cutline.store.pool import Connection
 from cutline.store.queue_reads import DeadLetterFilter, matching_letters
-from cutline.store.release import ReleasedJob
+from cutline.store.release import ReleasedJob, released_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,14 +247,4 @@ def _candidate(row: asyncpg.Record) -> Candidate:
 
 
 def _taken_up(row: asyncpg.Record, design: asyncpg.Record) -> TakenUp:
-    job = ReleasedJob(
-        job_id=row["job_id"],
-        tenant=row["tenant"],
-        design_id=row["design_id"],
-        generation=row["generation"],
-        stage=Stage(row["stage"]),
-        lane=Lane(row["lane"]),
-        publication=row["publication"],
-        traceparent=row["traceparent"],
-    )
-    return TakenUp(job, row["waits"], design["revision"], DesignState(design["state"]))
+    return TakenUp(released_job(row), row["waits"], design["revision"], DesignState(design["state"]))

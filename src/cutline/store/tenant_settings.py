@@ -7,16 +7,14 @@ Exit codes: 0 done, 1 the tenant has no setting or no database, 2 bad arguments 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import asyncpg
 
-from cutline.domain.principal import TENANT_PATTERN
-from cutline.runtime.environment import EnvReader, SettingsError
+from cutline.store.operator_command import run_on_database, tenant_argument
 
 DAY_S: Final = 86_400
 LONGEST_DAYS: Final = 36_500
@@ -32,45 +30,23 @@ _CLEAR: Final = "DELETE FROM tenant_settings WHERE tenant = $1 RETURNING tenant"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments say; the exit code."""
     choice = _parser().parse_args(arguments)
-    env = EnvReader(os.environ)
-    dsn = env.secret("CUTLINE_POSTGRES_DSN")
-    try:
-        env.finish()
-    except SettingsError as error:
-        sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
-        return 2
-    try:
-        return asyncio.run(_run(choice, dsn))
-    except (OSError, asyncpg.PostgresError) as error:
-        sys.stderr.write(f"the database did not answer: {error}\n")
-        return 1
+    return run_on_database(partial(_run, choice))
 
 
-async def _run(choice: argparse.Namespace, dsn: str) -> int:
-    connection = await asyncpg.connect(dsn)
-    try:
-        match choice.command:
-            case "keep":
-                await connection.execute(_KEEP, choice.tenant, choice.days * DAY_S)
-                sys.stdout.write(f"designs of {choice.tenant} are deleted {choice.days} days after their end\n")
-            case "list":
-                for row in await connection.fetch(_LIST):
-                    sys.stdout.write(f"{row['tenant']:<20} {row['design_keep_s'] / DAY_S:g} days\n")
-            case _:
-                if await connection.fetchval(_CLEAR, choice.tenant) is None:
-                    sys.stderr.write(f"{choice.tenant} has no setting\n")
-                    return 1
-                sys.stdout.write(f"designs of {choice.tenant} stay until they are deleted\n")
-    finally:
-        await connection.close()
+async def _run(choice: argparse.Namespace, connection: asyncpg.Connection[asyncpg.Record]) -> int:
+    match choice.command:
+        case "keep":
+            await connection.execute(_KEEP, choice.tenant, choice.days * DAY_S)
+            sys.stdout.write(f"designs of {choice.tenant} are deleted {choice.days} days after their end\n")
+        case "list":
+            for row in await connection.fetch(_LIST):
+                sys.stdout.write(f"{row['tenant']:<20} {row['design_keep_s'] / DAY_S:g} days\n")
+        case _:
+            if await connection.fetchval(_CLEAR, choice.tenant) is None:
+                sys.stderr.write(f"{choice.tenant} has no setting\n")
+                return 1
+            sys.stdout.write(f"designs of {choice.tenant} stay until they are deleted\n")
     return 0
-
-
-def _tenant(text: str) -> str:
-    if not TENANT_PATTERN.fullmatch(text):
-        message = f"{text!r} is not a tenant id: 1 to 63 of a-z, 0-9 and -"
-        raise argparse.ArgumentTypeError(message)
-    return text
 
 
 def _days(text: str) -> int:
@@ -86,11 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     keep = commands.add_parser("keep", help="delete a tenant's designs so long after their end")
-    keep.add_argument("--tenant", type=_tenant, required=True)
+    keep.add_argument("--tenant", type=tenant_argument, required=True)
     keep.add_argument("--days", type=_days, required=True)
     commands.add_parser("list", help="list what is set")
     clear = commands.add_parser("clear", help="keep a tenant's designs until they are deleted")
-    clear.add_argument("--tenant", type=_tenant, required=True)
+    clear.add_argument("--tenant", type=tenant_argument, required=True)
     return parser
 
 

@@ -14,6 +14,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from cutline.messaging.apply import EXIT_DIFFERS
 from cutline.messaging.topology import Topology
+from cutline.messaging.topology_check import TopologyCheck
 from cutline.telemetry.metrics import Metrics
 from services.ingest.bus_check import BusCheck
 from tests.integration.ingest.parts import Bench
@@ -70,13 +71,13 @@ async def test_ingest_shows_what_differs_as_a_metric(bench: Bench) -> None:
     """Tunables and faults are counted apart, and the count goes back once it is mended."""
     reader = InMemoryMetricReader()
     metrics = Metrics.of(MeterProvider([reader]).get_meter("test"))
-    check = BusCheck(bench.broker, Topology(ack_wait_s=7), metrics=metrics)
+    check = BusCheck(bench.broker, TopologyCheck(bench.broker, Topology(ack_wait_s=7)), metrics=metrics)
     await bench.broker.jetstream.delete_consumer(bench.topology.jobs_stream, "mockup-bulk")
 
     await check.check()
     assert differences(reader) == {"wrong": 1, "tunable": 5}
 
-    mended = BusCheck(bench.broker, bench.topology, metrics=metrics)
+    mended = BusCheck(bench.broker, TopologyCheck(bench.broker, bench.topology), metrics=metrics)
     await bench.broker.jetstream.delete_stream(bench.topology.events_stream)
     await mended.check()
     assert differences(reader) == {"wrong": 2, "tunable": 0}

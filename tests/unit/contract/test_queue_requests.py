@@ -11,12 +11,12 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from cutline.contract.fields import read_page_size
 from cutline.contract.queue_requests import (
     read_bulk_filter,
     read_dead_letter_filter,
     read_interval_s,
     read_job_filter,
-    read_page_size,
     read_pause_until,
     read_queue,
     read_queue_call,
