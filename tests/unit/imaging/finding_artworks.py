@@ -291,6 +291,14 @@ CASES: Final[dict[str, Case]] = {
             Drawing(FAIL, lambda: _png(_needle()), at=(500, 350, 790, 450)),
         ),
     ),
+    "ART_CROPPED": Case(
+        {},
+        (
+            Drawing(NOT_APPLICABLE, _noise),
+            Drawing(PASS, lambda: _png(disc())),
+            Drawing(WARN, lambda: _png(discs((400, 700, 300))), at=(100, 790, 700, 810)),
+        ),
+    ),
     "SPECKS": Case(
         {},
         (

@@ -16,7 +16,7 @@ from cutline.domain.sticker_spec import CutType, StickerSpec, resolve
 from cutline.imaging.model import StickerResult
 from cutline.imaging.pipeline import process
 from cutline.imaging.press_profile import PressProfile
-from cutline.imaging.readiness import art, edges, narrow, pieces, press, size
+from cutline.imaging.readiness import art, canvas, edges, narrow, pieces, press, size
 from cutline.imaging.readiness.checks import CHECKS
 from tests.unit.imaging.finding_artworks import CASES, FAIL, NOT_APPLICABLE, PASS, WARN, BoxPx, Drawing
 
@@ -130,6 +130,7 @@ def test_the_document_lists_every_finding_and_no_other() -> None:
         ("THIN_NECKS", [narrow.THIN_MM], [narrow.FRAIL_MM]),
         ("CUT_COMPLEXITY", [size.SEGMENTS_MANY], [size.SEGMENTS_TOO_MANY]),
         ("ART_LOST", [edges.LOST_MM], [edges.LOST_MUCH_MM, 100 * edges.LOST_MUCH_SHARE]),
+        ("ART_CROPPED", [canvas.CROPPED_MM], []),
         ("SPECKS", [pieces.SPECKS_MM2], []),
         ("SOFT_SHADOW", [art.SHADOW_MM], []),
         ("TRANSPARENCY", [100 * art.TRANSPARENT_SHARE], []),

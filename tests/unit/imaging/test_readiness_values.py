@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from shapely import MultiPolygon
+from shapely import MultiPolygon, Point, Polygon, box
 
 from cutline.domain.outputs import Finding, FindingLevel, OutputFormat
 from cutline.domain.sticker_spec import CutType, IslandPolicy, StickerSpec, resolve
@@ -77,6 +77,31 @@ def test_pieces_are_told_by_how_they_were_joined() -> None:
     kept = findings(far, border_mm=1.0, island_policy=IslandPolicy.KEEP)["ISLANDS"]
     assert kept.level is WARN
     assert kept.value == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "cropped_px"),
+    [
+        (Point(400, 700).buffer(300, quad_segs=60), 565.7),  # a chord of 2 x sqrt(300^2 - 100^2)
+        (Point(0, 400).buffer(300, quad_segs=60), 600),
+        (Point(0, 0).buffer(500, quad_segs=60), 1000),
+        (Polygon([(300, 0), (500, 0), (700, 700), (100, 700)]), 200),
+        (Point(400, 400).buffer(400.3, quad_segs=180), 0),
+        (box(60, 60, 740, 740).buffer(60), 0),
+        (box(0, 300, 800, 500), 0),
+        (box(0, 0, 300, 800), 0),
+        (box(300, 0, 500, 600), 0),
+    ],
+    ids=["low disc", "half disc", "corner disc", "wedge", "trimmed disc", "rounded square", "band", "half", "bar"],
+)
+def test_art_that_runs_off_its_image_is_measured(shape: Polygon, cropped_px: float) -> None:
+    """Discs and wedges that go on beyond the canvas are told; what was trimmed or drawn along its edge is not."""
+    sticker = polygons_of(shape.intersection(box(0, 0, 800, 800)))
+    finding = findings(sticker)["ART_CROPPED"]
+    x_min, y_min, x_max, y_max = sticker.bounds
+
+    assert finding.level is (WARN if cropped_px else PASS)
+    assert finding.value == pytest.approx(cropped_px * 69 / max(x_max - x_min, y_max - y_min), abs=0.7)
 
 
 @pytest.mark.parametrize(

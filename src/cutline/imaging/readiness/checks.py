@@ -18,6 +18,7 @@ from cutline.imaging.readiness.art import (
     subject,
     transparency_inside,
 )
+from cutline.imaging.readiness.canvas import art_cropped
 from cutline.imaging.readiness.edges import art_lost, bleed, min_radius, safe_zone
 from cutline.imaging.readiness.model import Sticker
 from cutline.imaging.readiness.narrow import thin_necks, thin_parts
@@ -40,6 +41,7 @@ CHECKS: Final[tuple[Callable[[Sticker], Finding], ...]] = (
     islands,
     holes,
     art_lost,
+    art_cropped,
     specks,
     enclosed_background,
     soft_shadow,

@@ -1,0 +1,133 @@
+"""The check for art that runs off its canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutline.domain.outputs import Finding
+from cutline.imaging.readiness.model import Sticker, not_applicable, passed, warned
+
+CROPPED_MM: Final = 2.0
+"""Length along the canvas's edge up to which cut-off art would hardly be missed."""
+_LEAST_RUN_MM: Final = 1.0
+_ON_EDGE_PX: Final = 0.02
+# How far from where it leaves the canvas's edge an outline is looked at, and the most of a short one.
+_LOOK_PX: Final = 48.0
+_LOOK_SHARE: Final = 1 / 8
+# Leaning no more than about a degree, an edge was drawn at a right angle.
+_UPRIGHT: Final = 0.02
+_TRIMMED_PX: Final = 2.0
+"""A curve that would rise no more than this beyond the canvas was trimmed to its own height, as tools do."""
+
+type_points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A stretch of an outline along one side of the canvas: it leaves the side at vertices `first` and `last`.
+
+    Attributes:
+        ring: The outline, of shape (n, 2), closed without repeating a point.
+        first: Index of the first vertex on the side.
+        last: Index of the last one; beyond n where the stretch lies across the ring's beginning.
+        axis: 0 for the left and the right side, 1 for the top and the bottom.
+        side_px: Where the side lies on that axis.
+        end_px: Where the side ends, on the other axis.
+    """
+
+    ring: type_points
+    first: int
+    last: int
+    axis: int
+    side_px: float
+    end_px: float
+
+    @property
+    def points(self) -> type_points:
+        """Its vertices."""
+        return self.ring[np.arange(self.first, self.last + 1) % len(self.ring)]
+
+    @property
+    def length_px(self) -> float:
+        return float(np.ptp(self.points[:, 1 - self.axis]))
+
+    def seems_cut(self) -> bool:
+        """Whether the art would go on beyond the canvas at either end."""
+        return any(self._goes_on(index, step) for index, step in ((self.first, -1), (self.last, 1)))
+
+    def _goes_on(self, index: int, step: int) -> bool:
+        """Whether the outline arrives at the side as one that would go on; not so at right angles, and in corners.
+
+        A curve that was trimmed to its own height touches the side, so it rises hardly higher.
+        """
+        corner = self.ring[index % len(self.ring), 1 - self.axis]
+        if min(corner, self.end_px - corner) <= _ON_EDGE_PX:
+            return False
+        look_px = min(_LOOK_PX, _LOOK_SHARE * _length(self.ring))
+        way = _along(self.ring, index, step, np.array([look_px / 4, look_px]))
+        depth_px = np.abs(way[:, self.axis] - self.side_px)
+        aside_px, deeper_px = abs(np.diff(way[:, 1 - self.axis])[0]), np.diff(depth_px)[0]
+        if aside_px <= _UPRIGHT * deeper_px:
+            return False
+        return _rise_px(depth_px, look_px) > _TRIMMED_PX
+
+
+def art_cropped(sticker: Sticker) -> Finding:
+    """Art that the edge of its own image seems to have cut off."""
+    code = "ART_CROPPED"
+    if sticker.cutout.subject_is_everything:
+        return not_applicable(code, "The whole artwork is art, so its edge is the sticker's.")
+    mm_per_px = sticker.cut_line.mm_per_px
+    cut = [run for run in _runs(sticker) if run.length_px * mm_per_px >= _LEAST_RUN_MM and run.seems_cut()]
+    length = round(sum(run.length_px for run in cut) * mm_per_px, 1)
+    measures: dict[str, Any] = {"value": length, "limit": CROPPED_MM, "unit": "mm"}
+    if length <= CROPPED_MM:
+        return passed(code, "No art seems cut off by the edge of its image.", **measures)
+    longest = max(cut, key=lambda run: run.length_px).points
+    place = sticker.cut_line.place_px((*longest.min(axis=0), *longest.max(axis=0)))
+    message = f"The art runs off its image along {length:g} mm; the cut line is straight there."
+    fix = "Upload artwork that shows all of the art, with some background around it."
+    return warned(code, message, fix, **measures, place=place)
+
+
+def _runs(sticker: Sticker) -> Iterator[_Run]:
+    """Where outer outlines of the art follow the canvas's edge."""
+    height, width = sticker.cutout.rgba.shape[:2]
+    sides = ((0, 0.0, height), (0, width, height), (1, 0.0, width), (1, height, width))
+    for part in sticker.outline.art.geoms:
+        ring = np.array(part.exterior.coords)[:-1, :2]
+        for axis, side_px, end_px in sides:
+            on_side = np.abs(ring[:, axis] - side_px) <= _ON_EDGE_PX
+            follows = on_side & np.roll(on_side, -1)
+            for first in np.flatnonzero(follows & ~np.roll(follows, 1)).tolist():
+                length = int(np.argmin(np.roll(follows, -first)))
+                yield _Run(ring, first, first + length, axis, side_px, end_px)
+
+
+def _rise_px(depth_px: NDArray[np.float64], look_px: float) -> float:
+    """How far a curve would rise beyond the side, told from how deep it lies after a quarter of a way and after all.
+
+    It is taken for a parabola, depth = lean x way + bend x way^2 / 2. One that does not bend back rises without end.
+    """
+    near, far = depth_px / (look_px / 4, look_px)
+    bend = (far - near) * 8 / (3 * look_px)
+    lean = near - bend * look_px / 8
+    if lean <= 0:
+        return 0.0
+    return float(lean**2 / (2 * bend)) if bend > 0 else np.inf
+
+
+def _along(ring: type_points, index: int, step: int, ways_px: NDArray[np.float64]) -> type_points:
+    """Points of a ring so far along it from a vertex, forwards or backwards."""
+    ordered = ring[(index + step * np.arange(len(ring) + 1)) % len(ring)]
+    way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(ordered, axis=0), axis=1))])
+    return np.stack([np.interp(ways_px, way, ordered[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def _length(ring: type_points) -> float:
+    return float(np.linalg.norm(ring - np.roll(ring, 1, axis=0), axis=1).sum())
