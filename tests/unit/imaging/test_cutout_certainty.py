@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cutline.domain.outputs import CutoutMethod
 from cutline.imaging.cutout import cut_out
+from cutline.imaging.readiness.art import CONFIDENCE_GOOD
 from tests.unit.imaging.pixel_art import opaque
 
 WHITE = (255, 255, 255)
@@ -41,12 +42,41 @@ def with_carton(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return levels
 
 
-@pytest.mark.parametrize("art", [with_face, with_carton])
-def test_white_art_on_white_is_not_sure_of_its_visible_parts(art: object) -> None:
-    """The white body cannot be seen, so clean edges around the parts that can be are no proof."""
-    assert callable(art)
+def large_face() -> NDArray[np.uint8]:
+    """The same face on a canvas that it fills."""
+    return np.asarray(cv2.resize(with_face(canvas(WHITE))[90:210, 90:210], (300, 300), interpolation=cv2.INTER_CUBIC))
 
-    assert confidence(art(canvas(WHITE))) < 0.5
+
+MARKS = {
+    "face": with_face(canvas(WHITE)),
+    "large face": large_face(),
+    "carton": with_carton(canvas(WHITE)),
+    "lying carton": np.ascontiguousarray(with_carton(canvas(WHITE)).transpose(1, 0, 2)),
+    "face of a black cat": 255 - with_face(canvas(WHITE)),
+}
+PIECES = {
+    "pair": ((80, 150, 60), (220, 150, 60)),
+    "pair one above the other": ((150, 75, 55), (150, 225, 55)),
+    "row": ((50, 150, 38), (150, 150, 38), (250, 150, 38)),
+    "grid": ((80, 80, 45), (220, 80, 45), (80, 220, 45), (220, 220, 45)),
+    "scatter": ((60, 60, 30), (200, 90, 50), (90, 220, 40), (250, 250, 20), (150, 150, 12)),
+}
+
+
+@pytest.mark.parametrize("art", MARKS.values(), ids=MARKS)
+def test_white_art_on_white_is_not_sure_of_its_visible_parts(art: NDArray[np.uint8]) -> None:
+    """The white body cannot be seen, so clean edges around the parts that can be are no proof."""
+    assert confidence(art) < 0.5
+
+
+@pytest.mark.parametrize("discs", PIECES.values(), ids=PIECES)
+def test_separate_pieces_on_white_need_no_second_look(discs: tuple[tuple[int, int, int], ...]) -> None:
+    """Pieces that fill their canvas and are not arranged as marks on a body are cut out as surely as one piece."""
+    levels = canvas(WHITE)
+    for x, y, radius in discs:
+        cv2.circle(levels, (x, y), radius, (200, 30, 30), -1, cv2.LINE_AA)
+
+    assert confidence(levels) > CONFIDENCE_GOOD
 
 
 def test_pieces_on_a_colour_are_what_they_seem() -> None:
