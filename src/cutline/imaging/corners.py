@@ -12,34 +12,37 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-NEAR: Final = 2
-"""An edge is told by vertices that many away from the corner, and further."""
-
 
 @dataclass(frozen=True)
 class _Edges:
     """How straight edges look.
 
     Attributes:
+        near: An edge is told by vertices that many away from the corner, and further.
         arm: How many vertices tell one.
         straight_px: How far those may lie from a line.
         least_turn: Least turn between two edges, in radians.
         most_different_px: Area by which the pixels around may differ, one by one, from those of a sharp corner.
     """
 
+    near: int
     arm: int
     straight_px: float
     least_turn: float
     most_different_px: float
 
 
-ANTIALIASED: Final = _Edges(5, 0.13, np.radians(25.0), 0.9)
-HARD: Final = _Edges(12, 0.45, np.radians(40.0), 7.0)
+ANTIALIASED: Final = _Edges(3, 5, 0.13, np.radians(25.0), 0.9)
+HARD: Final = _Edges(2, 12, 0.45, np.radians(40.0), 7.0)
 MOST_TURN: Final = np.radians(160.0)
 MOST_MOVED_PX: Final = 4.0
 WINDOW_PX: Final = 3
 FINER: Final = 5
 """Pixels around a corner in which its area is compared, and samples of a pixel in each direction."""
+SAME_TIP_PX: Final = 1.5
+"""Vertices that see tips no further apart see the same corner."""
+LEG_PX: Final = 2.0
+"""How far from a tip its edges may leave their straight lines, where pixels say that the corner is blunt."""
 
 SHORT_OF_TIP: Final = 0.3
 """Share of the way out that a tip stops short by, where that is less than the caller's bound: pixels at a tip's end are
@@ -48,8 +51,27 @@ mostly paper, and the printed edge is seen further in."""
 type_points = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class _Corners:
+    """Corners of a ring.
+
+    Attributes:
+        at: The vertex nearest to each, of shape (n,).
+        tips: Where the straight edges beside it meet, (n, 2).
+        into: Unit direction along the ring of the edge before it, (n, 2).
+        out: That of the edge behind it.
+        convex: Whether it is a corner of what is opaque, (n,).
+    """
+
+    at: NDArray[np.intp]
+    tips: type_points
+    into: type_points
+    out: type_points
+    convex: NDArray[np.bool_]
+
+
 def sharpened(ring: type_points, field: NDArray[np.uint8], most_short_px: float, *, is_hard: bool) -> type_points:
-    """The ring with convex corners drawn out as far as the pixels' alpha says.
+    """The ring with its corners drawn out as far as the pixels' alpha says.
 
     Args:
         ring: Vertices (n, 2) in pixels, first not repeated; what is opaque lies to the left on the screen.
@@ -59,23 +81,26 @@ def sharpened(ring: type_points, field: NDArray[np.uint8], most_short_px: float,
     """
     count = len(ring)
     edges = HARD if is_hard else ANTIALIASED
-    if count < 4 * (NEAR + edges.arm):
+    if count < 4 * (edges.near + edges.arm):
         return ring
-    tips, corners = _corners(ring, edges)
-    if not len(corners):
+    corners = _corners(ring, edges)
+    if not len(corners.at):
         return ring
-    placed, good = _placed(ring, corners, tips, field, edges)
-    out = placed - ring[corners]
-    way = np.linalg.norm(out, axis=1)
-    placed -= out * (np.minimum(SHORT_OF_TIP * way, most_short_px) / np.maximum(way, 1e-9))[:, None]
-    return _with_tips(ring, corners[good], placed[good])
+    middle = ring[corners.at]
+    back, good = _blunt(middle, corners, field, edges)
+    way = np.linalg.norm(corners.tips - middle, axis=1)
+    short = np.where(corners.convex, np.minimum(SHORT_OF_TIP * way, most_short_px), 0.0)
+    inwards = corners.out - corners.into
+    inwards /= np.linalg.norm(inwards, axis=1, keepdims=True)
+    placed = corners.tips + (back + short)[:, None] * inwards
+    return _with_tips(ring, corners.at[good], placed[good], edges.near)
 
 
-def _corners(ring: type_points, edges: _Edges) -> tuple[type_points, NDArray[np.intp]]:
-    """Where straight edges around a vertex would meet, and the vertices: the best one of each corner."""
+def _corners(ring: type_points, edges: _Edges) -> _Corners:
+    """The corners of a ring, each with the vertex in the middle of those that see it."""
     count = len(ring)
     index = np.arange(count)[:, None]
-    arms = [ring[(index + sign * np.arange(NEAR, NEAR + edges.arm)) % count] for sign in (-1, 1)]
+    arms = [ring[(index + sign * np.arange(edges.near, edges.near + edges.arm)) % count] for sign in (-1, 1)]
     (start, into, off_into), (end, out, off_out) = (_line(arm) for arm in arms)
     into = -into  # both along the ring
     cross = into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0]
@@ -85,16 +110,16 @@ def _corners(ring: type_points, edges: _Edges) -> tuple[type_points, NDArray[np.
     along = (apart[:, 0] * out[:, 1] - apart[:, 1] * out[:, 0]) / np.where(np.abs(cross) > 1e-6, cross, 1.0)
     tips = start + along[:, None] * into
     moved = np.linalg.norm(tips - ring, axis=1)
-    found = (turn > edges.least_turn) & (turn < MOST_TURN) & (straight < edges.straight_px) & (moved < MOST_MOVED_PX)
-    # One vertex for each corner: the one in the middle of those that see it.
+    bend = np.abs(turn)
+    found = (bend > edges.least_turn) & (bend < MOST_TURN) & (straight < edges.straight_px) & (moved < MOST_MOVED_PX)
     chosen = np.flatnonzero(found)
     if not len(chosen):
-        return tips, chosen
+        return _Corners(chosen, tips[chosen], into[chosen], out[chosen], turn[chosen] > 0)
     score = np.where(found, moved + 4 * straight, np.inf)
-    reach = np.arange(-NEAR - edges.arm + 1, NEAR + edges.arm)
-    around = score[(chosen[:, None] + reach) % count]
-    best = chosen[np.argmin(around, axis=1) == NEAR + edges.arm - 1]
-    return tips[best], best
+    around = (chosen[:, None] + np.arange(-edges.near - edges.arm + 1, edges.near + edges.arm)) % count
+    rivals = np.where(np.linalg.norm(tips[around] - tips[chosen, None], axis=2) < SAME_TIP_PX, score[around], np.inf)
+    best = chosen[np.argmin(rivals, axis=1) == edges.near + edges.arm - 1]
+    return _Corners(best, tips[best], into[best], out[best], turn[best] > 0)
 
 
 def _line(arm: type_points) -> tuple[type_points, type_points, NDArray[np.float64]]:
@@ -110,46 +135,53 @@ def _line(arm: type_points) -> tuple[type_points, type_points, NDArray[np.float6
     return middle, heading, error
 
 
-def _placed(
-    ring: type_points, corners: NDArray[np.intp], tips: type_points, field: NDArray[np.uint8], edges: _Edges
-) -> tuple[type_points, NDArray[np.bool_]]:
-    """The tips moved back as far as area is missing, and whether the pixels are those of such a corner."""
-    count = len(ring)
-    before, after = ring[(corners - NEAR) % count], ring[(corners + NEAR) % count]
+def _blunt(
+    middle: type_points, corners: _Corners, field: NDArray[np.uint8], edges: _Edges
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """How far tips lie inside of where edges meet, by the area missing, and whether the pixels are of such a corner.
+
+    Args:
+        middle: The vertices at the corners, (n, 2).
+        corners: What is known of them.
+        field: Alpha levels.
+        edges: How straight edges look.
+    """
     height, width = field.shape
-    middle = np.floor(ring[corners]).astype(np.intp)
+    cell = np.floor(middle).astype(np.intp)
     offsets = np.arange(-WINDOW_PX, WINDOW_PX + 1)
-    rows = np.clip(middle[:, 1, None] + offsets, 0, height - 1)
-    columns = np.clip(middle[:, 0, None] + offsets, 0, width - 1)
+    rows = np.clip(cell[:, 1, None] + offsets, 0, height - 1)
+    columns = np.clip(cell[:, 0, None] + offsets, 0, width - 1)
     alpha = field[rows[:, :, None], columns[:, None, :]] / 255.0
+    # Around a concave corner it is the background that has a tip.
+    own = np.where(corners.convex[:, None, None], alpha, 1 - alpha)
     fine = (np.arange(FINER * len(offsets)) + 0.5) / FINER - WINDOW_PX
-    x, y = middle[:, 0, None, None] + fine[None, None, :], middle[:, 1, None, None] + fine[None, :, None]
+    side = np.where(corners.convex, 1.0, -1.0)[:, None]
+    x = (cell[:, 0] - corners.tips[:, 0])[:, None, None] + fine[None, None, :]
+    y = (cell[:, 1] - corners.tips[:, 1])[:, None, None] + fine[None, :, None]
 
-    def left_of(start: type_points, end: type_points) -> NDArray[np.bool_]:
-        d = end - start
-        return np.asarray(
-            d[:, 0, None, None] * (y - start[:, 1, None, None]) - d[:, 1, None, None] * (x - start[:, 0, None, None])
-            < 0
-        )
+    def share_beside(heading: type_points) -> NDArray[np.float64]:
+        """How much of each sample lies on the tip's side of an edge."""
+        across, down = (side * heading).T[:, :, None, None]
+        reach = (np.abs(across) + np.abs(down)) / FINER
+        return np.asarray(np.clip(0.5 + (down * x - across * y) / reach, 0.0, 1.0))
 
-    covered = left_of(before, tips) & left_of(tips, after)
-    cover = covered.reshape(len(corners), len(offsets), FINER, len(offsets), FINER).mean(axis=(2, 4))
-    missing = (cover - alpha).sum(axis=(1, 2))
-    different = np.abs(cover - alpha).sum(axis=(1, 2))
-    base = after - before
-    gain = np.abs(base[:, 0] * (tips - before)[:, 1] - base[:, 1] * (tips - before)[:, 0]) / 2
+    covered = np.minimum(share_beside(corners.into), share_beside(corners.out))
+    cover = covered.reshape(len(cell), len(offsets), FINER, len(offsets), FINER).mean(axis=(2, 4))
+    missing = (cover - own).sum(axis=(1, 2))
+    different = np.abs(cover - own).sum(axis=(1, 2))
     # Steps of hard edges say nothing about single tenths of a pixel.
     missing = np.where(edges is HARD, np.maximum(missing - 1.5, 0.0), missing)
-    share = np.clip(1 - missing / np.maximum(gain, 1e-6), 0.0, 1.0)
-    foot = (before + after) / 2
-    return foot + share[:, None] * (tips - foot), (different < edges.most_different_px) & (share > 0.3)
+    sine = np.abs(corners.into[:, 0] * corners.out[:, 1] - corners.into[:, 1] * corners.out[:, 0])
+    share = np.clip(1 - missing / np.maximum(LEG_PX**2 * sine / 2, 1e-6), 0.0, 1.0)
+    depth = LEG_PX * np.linalg.norm(corners.out - corners.into, axis=1) / 2
+    return (1 - share) * depth, (different < edges.most_different_px) & (share > 0.3)
 
 
-def _with_tips(ring: type_points, corners: NDArray[np.intp], tips: type_points) -> type_points:
+def _with_tips(ring: type_points, corners: NDArray[np.intp], tips: type_points, near: int) -> type_points:
     """The ring with the vertices next to each corner replaced by its tip."""
     count = len(ring)
     kept = np.ones(count, dtype=bool)
-    kept[(corners[:, None] + np.arange(-NEAR + 1, NEAR)) % count] = False
+    kept[(corners[:, None] + np.arange(1 - near, near)) % count] = False
     kept[corners] = True
     result = ring.copy()
     result[corners] = tips

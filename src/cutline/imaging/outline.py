@@ -28,7 +28,7 @@ SIMPLIFY_MM: Final = 0.008
 """Points closer than the larger of these to the line through their neighbours are left out: neither the pixels nor a
 blade say more."""
 
-SHORT_OF_TIP_MM: Final = 0.0
+SHORT_OF_TIP_MM: Final = 0.044
 SHORT_OF_TIP_PX_PER_MM: Final = 11.0
 """How far a tip may stop short of where its edges meet; less at fewer pixels per mm, which are inexact enough."""
 
