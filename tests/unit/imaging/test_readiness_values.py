@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from shapely import MultiPolygon, Point, Polygon, box
 
 from cutline.domain.outputs import Finding, FindingLevel, OutputFormat
 from cutline.domain.sticker_spec import CutType, IslandPolicy, StickerSpec, resolve
-from cutline.imaging.pipeline import make_sticker
+from cutline.imaging.appearance import on_paper
+from cutline.imaging.pipeline import make_sticker, process
 from cutline.imaging.shapes import polygons_of
 from tests.support.drawn_art import artwork_of, bar, cutout_of, disc, discs, drawn, ring, star
 from tests.support.print_files import PrintPdf
 from tests.unit.imaging.finding_artworks import FAIL, PASS, WARN
+from tests.unit.imaging.pixel_art import encoded
 
 
 def findings(
@@ -102,6 +105,17 @@ def test_art_that_runs_off_its_image_is_measured(shape: Polygon, cropped_px: flo
 
     assert finding.level is (WARN if cropped_px else PASS)
     assert finding.value == pytest.approx(cropped_px * 69 / max(x_max - x_min, y_max - y_min), abs=0.7)
+
+
+def test_art_that_runs_off_a_photographed_sheet_is_told() -> None:
+    """A disc cut off by the lower edge of a compressed opaque image is cropped, though its outline is no exact one."""
+    picture = Image.fromarray(on_paper(drawn(discs((400, 700, 300))).reshape(-1, 4)).reshape(800, 800, 3))
+    spec = resolve(StickerSpec(output_formats=(OutputFormat.REPORT_JSON,)))
+
+    found = {finding.code: finding for finding in process(encoded(picture, "JPEG", quality=85), spec).findings}
+
+    assert found["ART_CROPPED"].level is WARN
+    assert found["ART_CROPPED"].value == pytest.approx(565.7 * 69 / 600, abs=1)
 
 
 @pytest.mark.parametrize(

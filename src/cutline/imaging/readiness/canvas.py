@@ -15,7 +15,8 @@ from cutline.imaging.readiness.model import Sticker, not_applicable, passed, war
 CROPPED_MM: Final = 2.0
 """Length along the canvas's edge up to which cut-off art would hardly be missed."""
 _LEAST_RUN_MM: Final = 1.0
-_ON_EDGE_PX: Final = 0.02
+# The outline's corners are rounded and its points thinned out, so few of them lie on the edge exactly.
+_ON_EDGE_PX: Final = 0.06
 # How far from where it leaves the canvas's edge an outline is looked at, and the most of a short one.
 _LOOK_PX: Final = 48.0
 _LOOK_SHARE: Final = 1 / 8
