@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -32,6 +30,7 @@ from cutline.store.ids import new_id
 from cutline.store.pool import Database
 from cutline.store.results import Results
 from cutline.telemetry.setup import Telemetry
+from tests.support.polling import until
 
 _INSERT = """
     WITH design AS (
@@ -50,13 +49,6 @@ _INSERT = """
 
 async def _no_outage() -> None:
     return None
-
-
-async def until(fact: Callable[[], Awaitable[Any]], *, within_s: float = 60.0) -> None:
-    """Waits until a fact comes true."""
-    async with asyncio.timeout(within_s):
-        while not await fact():  # noqa: ASYNC110  (another process makes it true)
-            await asyncio.sleep(0.01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,17 +167,13 @@ class Floor:
         query = "SELECT outcome FROM attempts WHERE job_id = $1 ORDER BY number"
         return [row["outcome"] for row in await self.database.fetch(query, job.job_id)]
 
-    async def until(self, fact: Callable[[], Awaitable[Any]], *, within_s: float = 60.0) -> None:
-        """Waits until a fact of the database or the broker comes true."""
-        await until(fact, within_s=within_s)
-
     async def until_state(self, job: Job, state: str, *, within_s: float = 60.0) -> None:
         """Waits until the job stands so."""
 
         async def there() -> bool:
             return bool((await self.job(job))["state"] == state)
 
-        await self.until(there, within_s=within_s)
+        await until(there, within_s=within_s)
 
     async def messages(self) -> int:
         """Messages in the job stream."""
@@ -198,7 +186,7 @@ class Floor:
         async def empty() -> bool:
             return await self.messages() == 0
 
-        await self.until(empty)
+        await until(empty)
 
     async def unacked(self, lane: Lane = Lane.STANDARD) -> int:
         """Messages of a lane that a worker has, as the broker counts them."""

@@ -19,6 +19,7 @@ from cutline.store.attempts import Attempts, Claim
 from cutline.store.migrations import migrate
 from tests.integration.messaging.conftest import Floor, open_floor
 from tests.integration.messaging.test_worker import Stand
+from tests.support.polling import eventually
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ async def test_work_that_ends_while_the_database_is_away_is_not_repeated(
     stand.go_on.set()
     await own_servers.postgres.start()
 
-    await own_floor.until(lambda: _settled(own_floor))
+    await own_floor.until_settled()
     assert await own_floor.outcomes(job) == ["SUCCEEDED"]
     assert stand.claims == [(job.job_id, 1)]
 
@@ -90,10 +91,10 @@ async def test_a_message_that_cannot_be_claimed_goes_back_for_a_while(
     worker = await own_floor.worker(stand)
     await own_servers.postgres.stop()
     await own_floor.publish(job)
-    await own_floor.until(lambda: _is(worker._resting))
+    assert await eventually(lambda: worker._resting)
     await own_servers.postgres.start()
 
-    await own_floor.until(lambda: _settled(own_floor))
+    await own_floor.until_settled()
     assert await own_floor.outcomes(job) == ["SUCCEEDED"]
     row = await own_floor.job(job)
     assert (row["failure_count"], row["crash_count"]) == (0, 0)
@@ -135,10 +136,10 @@ async def test_a_worker_takes_no_jobs_while_what_they_need_is_away(floor: Floor)
     worker = await floor.worker(stand, outage=outage)
     first = await floor.submit()
     await floor.until_state(first, "WAITING")
-    await floor.until(lambda: _is(worker._resting))
+    assert await eventually(lambda: worker._resting)
     others = [await floor.submit() for _ in range(5)]
     enough = asked + 3
-    await floor.until(lambda: _is(asked >= enough))
+    assert await eventually(lambda: asked >= enough)
     assert [await floor.outcomes(job) for job in others] == [[]] * 5
 
     stand.outcome, problem = None, None
@@ -158,11 +159,3 @@ async def test_a_connection_that_is_closed_for_good_ends_the_process(nats_url: s
 
     assert fatal == ["the connection to the broker was closed for good"]
     await broker.stop()
-
-
-async def _is(found: bool) -> bool:
-    return found
-
-
-async def _settled(floor: Floor) -> bool:
-    return await floor.messages() == 0

@@ -10,6 +10,7 @@ from cutline.messaging.apply import apply_topology
 from cutline.messaging.consumers import Consumers
 from tests.integration.messaging.conftest import Floor, Job
 from tests.integration.messaging.test_worker import Stand
+from tests.support.polling import until
 
 
 def _in(**span: float) -> datetime:
@@ -54,7 +55,7 @@ async def test_a_running_job_ends_and_is_settled_in_spite_of_a_pause(floor: Floo
     async def outlived() -> bool:
         return bool((await floor.job(job))["lease_time"] > claimed + timedelta(seconds=floor.topology.ack_wait_s))
 
-    await floor.until(outlived)
+    await until(outlived)
     stand.go_on.set()
     await floor.until_state(job, "SUCCEEDED")
     await floor.until_settled()
@@ -79,6 +80,6 @@ async def test_a_worker_that_starts_into_a_pause_works_when_it_ends_by_itself(fl
         )
         return all(info.num_waiting for info in infos)
 
-    await floor.until(pulls_stand)
+    await until(pulls_stand)
     await floor.until_state(job, "SUCCEEDED")
     assert [one.pause_until_time for one in await consumers.read()] == [None] * 6

@@ -20,6 +20,7 @@ from cutline.messaging.work import Work
 from tests.integration.messaging.conftest import Floor
 from tests.integration.messaging.test_worker import Stand
 from tests.support import slot_work
+from tests.support.polling import eventually, until
 
 MEBIBYTE = 1024 * 1024
 CHECKOUT = Path(__file__).parents[3]
@@ -93,14 +94,14 @@ async def test_a_stopped_worker_that_wakes_up_harms_nothing(floor: Floor, postgr
     heir.go_on.clear()
     job = await floor.submit(lane=Lane.EXPRESS)
     async with _worker_process(floor, postgres_dsn, tmp_path) as process:
-        await floor.until(lambda: _there(tmp_path / "begun"))
+        assert await eventually((tmp_path / "begun").exists)
         os.kill(process.program_id, signal.SIGSTOP)
         await floor.worker(heir, name="heir")
         await heir.begun.wait()
 
         (tmp_path / "go").touch()
         os.kill(process.program_id, signal.SIGCONT)
-        await floor.until(lambda: _said(process, "superseded"))
+        await until(lambda: _said(process, "superseded"))
 
         assert (await floor.unacked(Lane.EXPRESS), await floor.messages()) == (1, 1)
         assert await floor.outcomes(job) == ["CRASHED", None]
@@ -110,10 +111,6 @@ async def test_a_stopped_worker_that_wakes_up_harms_nothing(floor: Floor, postgr
     assert heir.claims == [(job.job_id, 2)]
     assert await floor.outcomes(job) == ["CRASHED", "SUCCEEDED"]
     assert await floor.database.fetchval("SELECT count(*) FROM artifacts") == 1
-
-
-async def _there(path: Path) -> bool:
-    return await asyncio.to_thread(path.exists)
 
 
 async def _said(process: LeashedProcess, words: str) -> bool:

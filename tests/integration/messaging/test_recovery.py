@@ -20,6 +20,7 @@ from cutline.store.attempts import Attempts, Claim, Refusal, Standing
 from tests.integration.messaging.conftest import Floor, Job
 from tests.integration.messaging.test_worker import RESULTS, Stand
 from tests.support import slot_work
+from tests.support.polling import until
 
 
 def _attempts(floor: Floor, worker: str, *, lease_s: float = 30.0) -> Attempts:
@@ -169,7 +170,7 @@ async def test_long_work_is_kept_by_its_heartbeat(floor: Floor, tmp_path: Path) 
         leases.add((await floor.job(job))["lease_time"])
         return len(leases - {None}) > 4  # four renewals are more than an ack_wait
 
-    await floor.until(renewed)
+    await until(renewed)
     consumer = floor.topology.consumer_name(Stage.IMAGING, Lane.STANDARD)
     info = await floor.broker.jetstream.consumer_info(floor.topology.jobs_stream, consumer)
     assert (info.num_ack_pending, info.num_redelivered) == (1, 0)
@@ -234,7 +235,7 @@ async def test_a_job_that_crashed_twice_waits_for_the_others_and_runs_alone(floo
         leases.add((await floor.job(poisoned))["lease_time"])
         return len(leases - {None}) > 4
 
-    await floor.until(renewed)
+    await until(renewed)
     assert not suspect.begun.is_set()
     neighbour.go_on.set()
 
@@ -257,7 +258,7 @@ async def test_what_arrives_at_a_busy_worker_is_kept_and_given_back_at_its_end(f
         info = await floor.broker.jetstream.consumer_info(floor.topology.jobs_stream, consumer)
         return bool(info.num_ack_pending == 1)
 
-    await floor.until(delivered)
+    await until(delivered)
     assert await floor.outcomes(waiting) == []
     await leaving.stop()
 

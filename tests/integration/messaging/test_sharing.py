@@ -14,6 +14,7 @@ from cutline.messaging.topology import Topology
 from cutline.messaging.work import Work
 from tests.integration.messaging.conftest import Floor
 from tests.integration.messaging.test_worker import RESULTS
+from tests.support.polling import until
 
 
 async def test_bulk_has_its_share_beside_saturated_express(floor: Floor) -> None:
@@ -58,7 +59,7 @@ async def test_no_more_messages_are_out_than_the_consumer_allows(floor: Floor) -
     async def full() -> bool:
         return len(inside) == bound and await floor.unacked() == bound
 
-    await floor.until(full)
+    await until(full)
     go_on.set()
     for job in jobs:
         await floor.until_state(job, "SUCCEEDED")

@@ -26,6 +26,7 @@ from cutline.store.results import ArtifactRow, ImagingResults
 from cutline.telemetry.setup import Telemetry
 from tests.integration.messaging.conftest import Floor, Job
 from tests.support import slot_work
+from tests.support.polling import until
 
 RESULTS = ImagingResults(
     geometry=Geometry(
@@ -106,7 +107,7 @@ async def test_done_writes_everything_and_hands_on(floor: Floor) -> None:
         outbox = await floor.database.fetchval("SELECT count(*) FROM outbox")
         return list(stream.state.subjects or {}) == [f"jobs.mockup.standard.{job.tenant}"] and outbox == 0
 
-    await floor.until(handed_on)
+    await until(handed_on)
 
 
 async def test_without_mockups_imaging_makes_the_design_ready_and_rings(floor: Floor) -> None:
@@ -421,7 +422,7 @@ async def test_progress_is_told_at_most_once_a_second(floor: Floor, tmp_path: Pa
     async def told() -> bool:
         return bool((await floor.design(job))["progress"] == 0.4)
 
-    await floor.until(told)
+    await until(told)
     marker.touch()
     await floor.until_state(job, "SUCCEEDED")
 
@@ -443,7 +444,7 @@ async def test_steps_are_spans_under_the_trace_of_the_ticket(floor: Floor) -> No
     async def ended() -> bool:
         return any(span.name.startswith("process") for span in spans.get_finished_spans())
 
-    await floor.until(ended)
+    await until(ended)
     found = {span.name: span for span in spans.get_finished_spans()}
     consumer = found["process jobs.imaging.standard"]
     assert consumer.parent is not None

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from cutline.store import migrations
 from cutline.store.migrations import Migration, MigrationError, migrate, require_current, shipped_migrations
+from tests.support.polling import eventually
 
 FIRST = Migration("0001_first", "CREATE TABLE first (id int)")
 SECOND = Migration("0002_second", "CREATE TABLE second (id int)")
@@ -72,9 +73,7 @@ async def test_a_table_in_use_is_not_kept_from_its_users(
         async with long.transaction():
             await long.execute("SELECT FROM first")
             runner = asyncio.create_task(migrate(empty_postgres_dsn, [FIRST, change]))
-            async with asyncio.timeout(30):
-                while len(lines) < 2:  # noqa: ASYNC110  (another task makes it true)
-                    await asyncio.sleep(0.01)
+            assert await eventually(lambda: len(lines) > 1)
             assert await other.fetch("SELECT FROM first", timeout=30) == []
             assert not runner.done()
 

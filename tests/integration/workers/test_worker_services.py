@@ -36,7 +36,7 @@ from cutline.store.ids import new_id
 from cutline.store.pool import Database
 from services.imaging.app import build as build_imaging
 from services.mockup.app import build as build_mockup
-from tests.integration.messaging.conftest import until
+from tests.support.polling import until
 
 _INSERT = """
     WITH design AS (
@@ -100,7 +100,7 @@ class Shop:
         async def over() -> bool:
             return (await self.design(design_id))["state"] in {"READY", "FAILED"}
 
-        await until(over, within_s=60)
+        await until(over)
         return await self.design(design_id)
 
     async def rows(self, table: str, design_id: UUID) -> list[asyncpg.Record]:
