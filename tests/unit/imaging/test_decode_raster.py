@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -228,9 +229,12 @@ def test_a_broken_or_foreign_profile_is_ignored() -> None:
     assert foreign.rgba[0, 0].tolist() == [77, 77, 77, 255]
 
 
-def test_floating_point_samples_are_refused_by_name() -> None:
-    """A TIFF of 32-bit floats has no agreed range and is refused as unsupported."""
-    assert refused(encoded(Image.new("F", (2, 2), 0.5), "TIFF")).reason is Reason.ARTWORK_TYPE_UNSUPPORTED
+@pytest.mark.parametrize("shape", [(2, 2), (2, 2, 3)], ids=["grey", "RGB"])
+def test_floating_point_samples_are_refused_by_name(shape: tuple[int, ...]) -> None:
+    """A TIFF of 32-bit floats has no agreed range and is refused as unsupported, not as damaged."""
+    _, data = cv2.imencode(".tiff", np.full(shape, 0.5, np.float32))
+
+    assert refused(data.tobytes()).reason is Reason.ARTWORK_TYPE_UNSUPPORTED
 
 
 def test_a_single_pixel_and_full_transparency_decode() -> None:

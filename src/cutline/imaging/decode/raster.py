@@ -91,8 +91,17 @@ def _open(data: bytes, media_type: str) -> ImageFile.ImageFile:
         except Image.DecompressionBombError:
             # Only canvases far over our default limit come here, before their size is ours to read.
             refuse_as_too_large("the canvas that the header states", "what the decoder opens")
+        except SyntaxError as error:
+            raise (_unsupported() if "pixel mode" in str(error) else _unreadable(media_type)) from error
         except Exception as error:
             raise _unreadable(media_type) from error
+
+
+def _unsupported() -> ArtworkError:
+    return ArtworkError(
+        Reason.ARTWORK_TYPE_UNSUPPORTED,
+        "The artwork's samples cannot be read: save it as grey, RGB or CMYK with 8 or 16 bits per channel.",
+    )
 
 
 def _unreadable(media_type: str) -> ArtworkError:
@@ -118,10 +127,7 @@ def _to_rgb_or_rgba(image: ImageFile.ImageFile) -> Image.Image:
     if image.mode in _SIXTEEN_BIT_GREY:
         return to_srgb(_from_sixteen_bit_grey(image), profile)
     if image.mode in {"F", "I"}:
-        raise ArtworkError(
-            Reason.ARTWORK_TYPE_UNSUPPORTED,
-            "The artwork has 32-bit or signed samples; save it with 8 or 16 bits per channel.",
-        )
+        raise _unsupported()
     if image.mode == "RGB" and isinstance(image.info.get("transparency"), tuple):
         return to_srgb(_with_colour_key(image), profile)
     if image.mode in {"P", "PA", "1", "RGBa", "La"} or "transparency" in image.info:
