@@ -109,6 +109,12 @@ def warm_up_numpy() -> None:
     import shapely  # noqa: F401, PLC0415
 
 
+def warm_up_unless(broken: str) -> None:
+    """Fails while there is a file of that name."""
+    if Path(broken).exists():
+        warm_up_fails()
+
+
 def warm_up_fails() -> None:
     """Names what is missing."""
     raise ArtworkError(Reason.MODEL_UNAVAILABLE, "There is no model at that path.")

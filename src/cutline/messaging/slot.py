@@ -29,7 +29,8 @@ CANCEL_GRACE_S: Final = 2.0
 _STEP_PATIENCE_S: Final = 0.25
 """Most work comes to its next step within this."""
 _WARM_UP_S: Final = 120.0
-_RESPAWN_PAUSE_S: Final = 1.0
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 15.0
 _SOCKET_BUFFER_BYTES: Final = 1024 * 1024
 
 
@@ -191,6 +192,12 @@ class Slot:
         self._child: _Child | None = None
         self._next: asyncio.Task[_Child] | None = None
         self._retiring: asyncio.Task[None] | None = None
+        self._failing = False
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last try to start a child failed; another follows."""
+        return self._failing
 
     @property
     def warm(self) -> bool:
@@ -213,6 +220,16 @@ class Slot:
             SlotError: The warm-up failed otherwise.
         """
         self._child = await _Child.spawn(self._plan)
+
+    async def warm_up(self) -> None:
+        """Waits until a job would start at once, however often a child has to be tried."""
+        if self._child is not None and not self._child.alive:
+            log.warning("slot.child_lost", pid=self._child.pid)
+            await self._replace()
+        if self._child is None:
+            if self._next is None:
+                self._next = asyncio.create_task(self._respawn())
+            await asyncio.shield(self._next)
 
     async def stop(self) -> None:
         """Ends the processes."""
@@ -279,17 +296,14 @@ class Slot:
                 canceller.cancel()
 
     async def _warm_child(self) -> _Child:
-        if self._child is not None and not self._child.alive:
-            log.warning("slot.child_lost", pid=self._child.pid)
-            await self._replace()
+        await self.warm_up()
         if self._next is not None and (self._child is None or self._next.done()):
             fresh, old = await asyncio.shield(self._next), self._child
             self._next, self._child = None, fresh
             if old is not None:
                 self._retiring = asyncio.create_task(old.end())
-        if self._child is None:
-            self._child = await _Child.spawn(self._plan)
         child = self._child
+        assert child is not None  # noqa: S101  (warming up gave one, or the one that comes next)
         child.jobs += 1
         if child.jobs >= self._plan.recycle_after and self._next is None:
             self._next = asyncio.create_task(self._respawn())
@@ -313,12 +327,18 @@ class Slot:
             await child.end()
 
     async def _respawn(self) -> _Child:
+        pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                return await _Child.spawn(self._plan)
-            except (CutlineError, SlotError, OSError, TimeoutError):
-                log.exception("slot.respawn_failed")
-                await asyncio.sleep(_RESPAWN_PAUSE_S)
+                child = await _Child.spawn(self._plan)
+            except (CutlineError, SlotError, OSError, TimeoutError) as error:
+                self._failing = True
+                log.error("slot.respawn_failed", problem=str(error), error=type(error).__name__, pause_s=pause_s)  # noqa: TRY400  (a child's error carries its own traceback)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            else:
+                self._failing = False
+                return child
 
 
 async def _answer(child: _Child, watch: SlotWatch) -> SlotReply:

@@ -36,6 +36,7 @@ log = get_logger(__name__)
 
 _GIVE_BACK_PAUSE_S: Final = 1.0
 _REST_PAUSE_S: Final = 0.5
+_UNABLE_PAUSE_S: Final = 1.0
 _PUBLISH_TIMEOUT_S: Final = 2.0
 
 
@@ -147,8 +148,17 @@ class PullWorker:
             lane = next((lane for lane in self._order.order() if self._pulls[lane].waiting), None)
             if lane is None:
                 return
+            if not self._free[0].warm:
+                self._spawn_aside(self._warm_up(self._free.popleft()))
+                continue
             self._order.took(lane)
             self._begin(self._pulls[lane].waiting.popleft())
+
+    async def _warm_up(self, slot: Slot) -> None:
+        """Keeps a slot out of turn until it has a process again: a job would wait there, and its deadline pass."""
+        await slot.warm_up()
+        self._free.append(slot)
+        self._woken.set()
 
     async def _ask(self) -> None:
         """Asks for as many messages as slots are free, shared by weight; of idle lanes each gets a standing pull."""
@@ -224,10 +234,13 @@ class PullWorker:
                 await message.term()
 
     async def _keep(self) -> None:
-        """Keeps alive what was delivered and has no attempt yet."""
+        """Keeps alive what was delivered and has no attempt yet; without a slot that can start it, others get it."""
         while True:
             await asyncio.sleep(self._desk.heartbeat_s)
+            unable = all(slot.failing for slot in self._slots)
             for pull in self._pulls.values():
+                for message in [pull.waiting.popleft() for _ in range(len(pull.waiting))] if unable else ():
+                    await _quietly_nak(message, delay_s=_UNABLE_PAUSE_S)
                 for message in tuple(pull.waiting):
                     with suppress(*BROKER_ERRORS):
                         await message.in_progress()
@@ -250,6 +263,6 @@ class PullWorker:
         task.add_done_callback(self._aside.discard)
 
 
-async def _quietly_nak(message: Msg) -> None:
+async def _quietly_nak(message: Msg, *, delay_s: float | None = None) -> None:
     with suppress(*BROKER_ERRORS):
-        await message.nak()
+        await message.nak(delay=delay_s)

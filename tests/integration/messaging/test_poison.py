@@ -64,6 +64,34 @@ async def test_poison_is_dead_after_its_attempts_and_its_neighbours_are_unharmed
     await floor.until_settled()
 
 
+async def test_a_worker_whose_slots_cannot_start_leaves_its_jobs_to_others(floor: Floor, tmp_path: Path) -> None:
+    """What a slot needs is gone: its worker says so, gives back what it holds, and is whole again once mended."""
+    broken = tmp_path / "broken"
+    poison, heir = Stand(floor), Stand(floor)
+    poison.function, poison.arguments = slot_work.die, ()
+    plan = SlotPlan(warm_up="tests.support.slot_work:warm_up_unless", warm_up_arguments=(str(broken),))
+    worker = await floor.worker(poison, plan=plan)
+    broken.touch()
+    await floor.until_state(await floor.submit(), "WAITING")
+    job = await floor.submit(lane=Lane.BULK)  # the worker's pull of this lane still stands open
+
+    async def delivered() -> bool:
+        return await floor.unacked(Lane.BULK) == 1
+
+    async def mended() -> bool:
+        return await worker.problem() is None
+
+    await until(delivered)
+    await floor.worker(heir, name="heir")
+    await floor.until_state(job, "SUCCEEDED")
+
+    assert await worker.problem() == "1 of 1 slots are not warm"
+    assert await floor.outcomes(job) == ["SUCCEEDED"]
+    assert len(poison.claims) == 1
+    broken.unlink()
+    await until(mended)
+
+
 async def test_poison_that_ends_the_worker_itself_is_buried_and_the_worker_lives_on(
     floor: Floor, postgres_dsn: str, tmp_path: Path
 ) -> None:
