@@ -54,6 +54,12 @@ class Backoff:
         self._ceiling_s = FIRST_PAUSE_S
 
 
+def _may_pass(error: ApiError) -> bool:
+    """Whether another try can help: a cap says when; a message that is too large is exhausting without a word of it."""
+    full = isinstance(error, ResourceExhaustedError) and error.retry_after_s is not None
+    return full or isinstance(error, UnavailableError)
+
+
 class Connection:
     """One channel to one service.
 
@@ -104,7 +110,7 @@ class Connection:
                     found = await method(request, metadata=self.metadata(), timeout=self._timeout_s)
                 except grpc.aio.AioRpcError as failure:
                     error = api_error(failure)
-                    if not tries_left or not isinstance(error, UnavailableError | ResourceExhaustedError):
+                    if not tries_left or not _may_pass(error):
                         raise error from failure
                     tries_left -= 1
                     await asyncio.sleep(backoff.pause_s(error))

@@ -163,6 +163,18 @@ async def test_a_full_backlog_is_tried_again_after_its_delay(client: AsyncClient
     assert caught.value.retry_after_s == 0.002
 
 
+async def test_what_is_refused_without_a_delay_is_sent_once(client: AsyncClient, scripted: ScriptedServices) -> None:
+    """A message over the limit has the code of a cap, but names no delay: no other try could help, and none is made."""
+    with pytest.raises(ResourceExhaustedError, match="larger than max") as caught:
+        await client.designs.cancel("d" * 5_000_000)
+    assert caught.value.retry_after_s is None
+
+    scripted.script["CancelDesign"] = [Exhausted(Reason.BACKLOG_FULL, "Full.")] * 4
+    with pytest.raises(ResourceExhaustedError, match="Full"):
+        await client.designs.cancel("d")
+    assert len(scripted.requests("CancelDesign")) == 1
+
+
 async def test_an_error_without_details_is_typed_all_the_same() -> None:
     """Nobody listening is UnavailableError, with no reason."""
     async with AsyncClient(ClientSettings("127.0.0.1:1", "127.0.0.1:1", "k"), max_retries=0) as client:
