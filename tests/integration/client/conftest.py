@@ -18,7 +18,7 @@ from cutline.runtime.settings import S3Settings
 from cutline.v1 import ingest_service_pb2_grpc, status_service_pb2_grpc
 
 Answer = Any
-"""A message, an exception to refuse with, or a function of the request; a list of those for a stream."""
+"""A message, an exception to refuse with, a bare code to refuse with, or a function of the request; a list of those for a stream."""
 
 
 class ScriptedServices:
@@ -64,6 +64,8 @@ class ScriptedServices:
         answer = self.script[method].pop(0)
         if isinstance(answer, Exception):
             await self._refuse(answer, context)
+        if isinstance(answer, grpc.StatusCode):
+            await context.abort(answer, "without details")
         return answer
 
     @staticmethod
