@@ -18,7 +18,7 @@ from cutline.runtime.settings import S3Settings
 from cutline.v1 import ingest_service_pb2_grpc, status_service_pb2_grpc
 
 Answer = Any
-"""A message, an exception to refuse with, a bare code to refuse with, or a function of the request; a list of those for a stream."""
+"""A message, an exception or a bare code to refuse with, or a function of the request; a list of those for a stream."""
 
 
 class ScriptedServices:
