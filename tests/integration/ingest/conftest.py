@@ -7,17 +7,19 @@ from collections.abc import AsyncIterator, Callable
 import grpc
 import pytest
 
-from cutline.messaging.apply import apply_topology
+from cutline.blobs.store import S3BlobStore
 from cutline.messaging.connection import Broker
 from cutline.messaging.topology import Topology
+from cutline.runtime.environment import EnvReader
 from cutline.runtime.lifecycle import Lifecycle
+from cutline.runtime.settings import S3Settings
 from cutline.store.pool import Database
 from cutline.store.submissions import Submission
 from cutline.v1.queue_service_pb2_grpc import QueueServiceStub
 from services.ingest.settings import BacklogLimits
-from tests.integration.ingest.parts import NOBODY_LISTENS, Bench, make_bench, submission
-from tests.integration.ingest.queue_site import Site, operator_key
-from tests.integration.ingest.service import running_ingest
+from tests.integration.ingest.parts import NOBODY_LISTENS, Bench, make_bench, running, submission
+from tests.integration.ingest.queue_site import Site
+from tests.integration.ingest.service import OPERATOR, running_ingest, store_key
 
 
 @pytest.fixture
@@ -29,10 +31,7 @@ def limits() -> BacklogLimits:
 @pytest.fixture
 async def bench(postgres_dsn: str, nats_url: str, limits: BacklogLimits) -> AsyncIterator[Bench]:
     """Running parts, with the broker connected and its topology applied."""
-    made = make_bench(postgres_dsn, nats_url, limits)
-    async with Lifecycle([made.database, made.broker, made.publisher, made.flusher]):
-        assert await made.broker.wait_connected(10)
-        await apply_topology(made.broker.jetstream, made.topology)
+    async with running(make_bench(postgres_dsn, nats_url, limits)) as made:
         yield made
 
 
@@ -45,17 +44,18 @@ async def lonely_bench(postgres_dsn: str, limits: BacklogLimits) -> AsyncIterato
 
 
 @pytest.fixture
-async def second_bench(
-    bench: Bench,  # noqa: ARG001  (applies the topology)
-    postgres_dsn: str,
-    nats_url: str,
-    limits: BacklogLimits,
-) -> AsyncIterator[Bench]:
+async def second_bench(postgres_dsn: str, nats_url: str, limits: BacklogLimits) -> AsyncIterator[Bench]:
     """A second replica beside `bench`."""
-    made = make_bench(postgres_dsn, nats_url, limits)
-    async with Lifecycle([made.database, made.broker, made.publisher, made.flusher]):
-        assert await made.broker.wait_connected(10)
+    async with running(make_bench(postgres_dsn, nats_url, limits)) as made:
         yield made
+
+
+@pytest.fixture
+async def blobs(service_environment: dict[str, str]) -> AsyncIterator[S3BlobStore]:
+    """The object store."""
+    store = S3BlobStore(S3Settings.read(EnvReader(service_environment)))
+    async with Lifecycle([store]):
+        yield store
 
 
 @pytest.fixture
@@ -76,4 +76,5 @@ async def site(service_environment: dict[str, str], postgres_dsn: str, tenant: s
     ):
         assert await broker.wait_connected(10)
         stub = QueueServiceStub(channel)
-        yield Site(database, broker, Topology(), tenant, stub, target, await operator_key(database, tenant))
+        key = await store_key(postgres_dsn, tenant, scopes=OPERATOR)
+        yield Site(database, broker, Topology(), tenant, stub, target, key)

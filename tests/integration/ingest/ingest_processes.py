@@ -11,10 +11,8 @@ from pathlib import Path
 from cutline.embedded.ports import LOOPBACK, PortReservation
 from cutline.embedded.process import Order
 from cutline.embedded.service import Service
-from cutline.messaging.apply import apply_topology
-from cutline.messaging.connection import Broker
 from cutline.messaging.topology import Topology
-from cutline.runtime.lifecycle import Lifecycle
+from tests.integration.ingest.service import put_topology
 
 GRACE_S = 10.0
 
@@ -31,10 +29,7 @@ async def ingest_processes(
         number: How many.
         topology: Applied to the broker before they start.
     """
-    broker = Broker(environment["CUTLINE_NATS_URL"], name="test-topology", on_fatal=lambda _: None)
-    async with Lifecycle([broker]):
-        assert await broker.wait_connected(10)
-        await apply_topology(broker.jetstream, topology)
+    await put_topology(environment["CUTLINE_NATS_URL"], topology)
     ports = PortReservation()
     targets = [f"{LOOPBACK}:{ports.take()}" for _ in range(number)]
     services = [_service(folder, environment, target, ports.take()) for target in targets]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,9 +13,11 @@ from cutline.domain.dedup import submit_key
 from cutline.domain.states import Lane
 from cutline.domain.sticker_spec import StickerSpec
 from cutline.jobs.v1 import ticket_pb2
+from cutline.messaging.apply import apply_topology
 from cutline.messaging.connection import Broker
 from cutline.messaging.publisher import Publisher
 from cutline.messaging.topology import Topology
+from cutline.runtime.lifecycle import Lifecycle
 from cutline.store.ids import new_id
 from cutline.store.pool import Database
 from cutline.store.requests import CallIdentity
@@ -87,18 +91,31 @@ class Bench:
 
     async def tickets(self) -> list[ticket_pb2.JobTicket]:
         """Every ticket the broker holds, in order."""
-        jetstream, stream = self.broker.jetstream, self.topology.jobs_stream
-        state = (await jetstream.stream_info(stream)).state
-        found = []
-        for sequence in range(max(state.first_seq, 1), state.last_seq + 1):
-            message = await jetstream.get_msg(stream, sequence)
-            found.append(ticket_pb2.JobTicket.FromString(message.data or b""))
-        return found
+        return await stored_tickets(self.broker, self.topology)
 
     async def job_states(self) -> dict[UUID, str]:
         """State of the first job by design."""
         rows = await self.database.fetch("SELECT design_id, state FROM jobs WHERE generation = 1")
         return {row["design_id"]: row["state"] for row in rows}
+
+
+async def stored_tickets(broker: Broker, topology: Topology) -> list[ticket_pb2.JobTicket]:
+    """Every ticket a broker holds, in order."""
+    state = (await broker.jetstream.stream_info(topology.jobs_stream)).state
+    found = []
+    for sequence in range(max(state.first_seq, 1), state.last_seq + 1):
+        message = await broker.jetstream.get_msg(topology.jobs_stream, sequence)
+        found.append(ticket_pb2.JobTicket.FromString(message.data or b""))
+    return found
+
+
+@asynccontextmanager
+async def running(made: Bench) -> AsyncIterator[Bench]:
+    """The parts that accept and publish run, on a broker that holds their topology."""
+    async with Lifecycle([made.database, made.broker, made.publisher, made.flusher]):
+        assert await made.broker.wait_connected(10)
+        await apply_topology(made.broker.jetstream, made.topology)
+        yield made
 
 
 def make_bench(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import grpc
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2
 
 from cutline.contract.specs import spec_to_json
 from cutline.domain.states import Lane, Stage
@@ -19,12 +17,13 @@ from cutline.jobs.v1 import ticket_pb2
 from cutline.messaging.connection import Broker
 from cutline.messaging.dead_stream import DeadStream
 from cutline.messaging.topology import Topology
-from cutline.rpc.api_keys import new_api_key
 from cutline.store.dead_letters import bury
 from cutline.store.ids import new_id
 from cutline.store.pool import Database
 from cutline.v1 import design_pb2, job_pb2
 from cutline.v1 import queue_service_pb2 as pb
+from tests.integration.ingest.parts import stored_tickets
+from tests.integration.ingest.service import detail_of
 
 _INSERT = """
 WITH design AS (
@@ -41,13 +40,6 @@ SELECT $2, $3, design_id, 1, $4, $5, 'QUEUED', 5,
        '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01' FROM design
 """
 _RESOLVED = spec_to_json(resolve(StickerSpec(mockup_scenes=())))
-
-
-async def until(fact: Callable[[], Awaitable[Any]], *, within_s: float = 30.0) -> None:
-    """Waits until a fact of another process comes true."""
-    async with asyncio.timeout(within_s):
-        while not await fact():  # noqa: ASYNC110  (another process makes it true)
-            await asyncio.sleep(0.01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +155,7 @@ class Site:
 
     async def tickets(self) -> list[ticket_pb2.JobTicket]:
         """Every ticket the broker holds, in order."""
-        jetstream, stream = self.broker.jetstream, self.topology.jobs_stream
-        state = (await jetstream.stream_info(stream)).state
-        found = []
-        for sequence in range(max(state.first_seq, 1), state.last_seq + 1):
-            message = await jetstream.get_msg(stream, sequence)
-            found.append(ticket_pb2.JobTicket.FromString(message.data or b""))
-        return found
+        return await stored_tickets(self.broker, self.topology)
 
     async def copies(self) -> int:
         """Messages on the stream of dead letters."""
@@ -183,23 +169,4 @@ class Site:
 
 def named_fields(error: grpc.aio.AioRpcError) -> list[str]:
     """The fields at fault that an error names."""
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin" and isinstance(value, bytes):
-            for detail in status_pb2.Status.FromString(value).details:
-                bad = error_details_pb2.BadRequest()
-                if detail.Unpack(bad):
-                    return [violation.field for violation in bad.field_violations]
-    return []
-
-
-async def operator_key(database: Database, tenant: str) -> str:
-    """A key with every scope, and so with the operators'."""
-    made = new_api_key()
-    await database.execute(
-        "INSERT INTO api_keys (key_id, tenant, sha256, scopes) VALUES ($1, $2, $3, $4)",
-        made.key_id,
-        tenant,
-        made.sha256,
-        ["designs:read", "designs:write", "admin"],
-    )
-    return made.text
+    return [violation.field for violation in detail_of(error, error_details_pb2.BadRequest).field_violations]

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import asyncpg
 import grpc
 import httpx
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from cutline.messaging.apply import apply_topology
@@ -26,6 +27,10 @@ from cutline.v1.ingest_service_pb2_grpc import IngestServiceStub
 from services.ingest.app import build
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+MEMBER = ("designs:read", "designs:write")
+OPERATOR = (*MEMBER, "admin")
+
+_Detail = TypeVar("_Detail", bound=Message)
 
 
 @dataclass
@@ -71,13 +76,18 @@ class Client:
         return (await self.submit(upload_id, **values)).design
 
 
+async def put_topology(nats_url: str, topology: Topology | None = None) -> None:
+    """Has a broker hold the topology; without one, production's."""
+    broker = Broker(nats_url, name="test-topology", on_fatal=lambda _: None)
+    async with Lifecycle([broker]):
+        assert await broker.wait_connected(10)
+        await apply_topology(broker.jetstream, topology or Topology())
+
+
 @asynccontextmanager
 async def running_ingest(environment: Mapping[str, str]) -> AsyncIterator[str]:
     """Ingest with the environment's servers; its gRPC address."""
-    broker = Broker(environment["CUTLINE_NATS_URL"], name="test-topology", on_fatal=lambda _: None)
-    async with Lifecycle([broker]):
-        assert await broker.wait_connected(10)
-        await apply_topology(broker.jetstream, Topology())
+    await put_topology(environment["CUTLINE_NATS_URL"])
     runtime = ServiceRuntime()
     own = {"CUTLINE_GRPC_LISTEN": "127.0.0.1:0", "CUTLINE_HTTP_LISTEN": "127.0.0.1:0"}
     parts = build({**environment, **own}, runtime)
@@ -93,8 +103,8 @@ def rpc_port(parts: Sequence[Part]) -> int:
     return rpc.port
 
 
-async def store_key(dsn: str, tenant: str) -> str:
-    """A key of the tenant that may submit."""
+async def store_key(dsn: str, tenant: str, *, scopes: Sequence[str] = MEMBER) -> str:
+    """A key of the tenant that may do what its scopes say."""
     made = new_api_key()
     connection = await asyncpg.connect(dsn)
     await connection.execute(
@@ -102,21 +112,25 @@ async def store_key(dsn: str, tenant: str) -> str:
         made.key_id,
         tenant,
         made.sha256,
-        ["designs:read", "designs:write"],
+        scopes,
     )
     await connection.close()
     return made.text
 
 
-def reason_of(error: grpc.aio.AioRpcError) -> str:
-    """The stable reason in an error's details."""
+def detail_of(error: grpc.aio.AioRpcError, kind: type[_Detail]) -> _Detail:
+    """An error's detail of one kind; an empty one where it has none."""
+    found = kind()
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             for detail in status_pb2.Status.FromString(value).details:
-                info = error_details_pb2.ErrorInfo()
-                if detail.Unpack(info):
-                    return str(info.reason)
-    return ""
+                detail.Unpack(found)  # leaves it alone where it is of another kind
+    return found
+
+
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    """The stable reason in an error's details."""
+    return str(detail_of(error, error_details_pb2.ErrorInfo).reason)
 
 
 def stub_of(channel: grpc.aio.Channel) -> Any:

@@ -22,8 +22,8 @@ from cutline.messaging.topology import HEADER_MSG_ID, Topology
 from cutline.v1 import ingest_service_pb2 as pb
 from cutline.v1 import job_pb2
 from tests.integration.ingest.ingest_processes import ingest_processes
-from tests.integration.ingest.queue_site import until
 from tests.integration.ingest.service import Client, store_key, stub_of
+from tests.support.polling import until
 
 STORM = 1_000
 WINDOW_S = 1

@@ -14,6 +14,7 @@ import pytest
 
 from cutline.v1 import ingest_service_pb2 as pb
 from tests.integration.ingest.service import Client, running_ingest, store_key, stub_of
+from tests.support.polling import until
 
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 _REQUESTS = {
@@ -46,9 +47,11 @@ async def test_both_are_answered_alike(client: Client, postgres_dsn: str, method
         async with holder.transaction():
             await holder.execute("SELECT FROM designs FOR UPDATE")
             calls = [asyncio.create_task(client.call(method, request)) for _ in range(2)]
-            async with asyncio.timeout(30):
-                while await observer.fetchval(_WAITING) < len(calls):  # noqa: ASYNC110  (the calls make it true)
-                    await asyncio.sleep(0.01)
+
+            async def both_wait() -> bool:
+                return bool(await observer.fetchval(_WAITING) == len(calls))
+
+            await until(both_wait)
         first, second = await asyncio.gather(*calls)
     finally:
         await holder.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -14,8 +14,6 @@ from cutline.blobs.keys import artifact_key, upload_key
 from cutline.blobs.store import S3BlobStore
 from cutline.jobs.v1 import ticket_pb2
 from cutline.messaging.tickets import DELETED
-from cutline.runtime.environment import EnvReader
-from cutline.runtime.settings import S3Settings
 from cutline.store.ids import new_id
 from cutline.store.tenant_settings import main as tenant_settings
 from services.ingest.retention import Retention
@@ -27,15 +25,6 @@ if TYPE_CHECKING:
 
 Make = Callable[..., "Submission"]
 SHA = "ab" * 32
-
-
-@pytest.fixture
-async def blobs(service_environment: dict[str, str]) -> AsyncIterator[S3BlobStore]:
-    """The object store."""
-    store = S3BlobStore(S3Settings.read(EnvReader(service_environment)))
-    await store.start()
-    yield store
-    await store.stop()
 
 
 @pytest.fixture

@@ -13,15 +13,13 @@ import pytest
 from cutline.domain.errors import Reason
 from cutline.domain.states import Lane, Stage
 from cutline.jobs.v1 import ticket_pb2
-from cutline.messaging.apply import apply_topology
 from cutline.messaging.dead_stream import DeadStream
 from cutline.messaging.publisher import OutgoingMessage
 from cutline.messaging.topology import Topology
-from cutline.runtime.lifecycle import Lifecycle
 from services.ingest.settings import BacklogLimits
 from tests.integration.ingest.hand_worker import HandWorker
-from tests.integration.ingest.parts import Bench, make_bench
-from tests.integration.ingest.queue_site import until
+from tests.integration.ingest.parts import Bench, make_bench, running
+from tests.support.polling import until
 
 if TYPE_CHECKING:
     from cutline.store.submissions import Submission
@@ -32,10 +30,8 @@ Make = Callable[..., "Submission"]
 @pytest.fixture
 async def bench(postgres_dsn: str, nats_url: str) -> AsyncIterator[Bench]:
     """Parts around a broker that delivers a message twice and no more; the mover runs."""
-    made = make_bench(postgres_dsn, nats_url, BacklogLimits(), topology=Topology(max_deliver=2))
-    async with Lifecycle([made.database, made.broker, made.publisher, made.flusher]):
-        assert await made.broker.wait_connected(10)
-        await apply_topology(made.broker.jetstream, made.topology)
+    topology = Topology(max_deliver=2)
+    async with running(make_bench(postgres_dsn, nats_url, BacklogLimits(), topology=topology)) as made:
         moving = asyncio.create_task(made.mover.run())
         yield made
         moving.cancel()

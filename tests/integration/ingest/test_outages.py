@@ -6,23 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import grpc
 import httpx
 import pytest
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2
 
+from bench.faults.gate import Gate
+from cutline.embedded.ports import PortReservation
 from cutline.messaging.apply import apply_topology
 from cutline.messaging.connection import Broker
 from cutline.messaging.topology import Topology
 from cutline.runtime.lifecycle import Lifecycle, ServiceRuntime
 from cutline.v1 import ingest_service_pb2 as pb
 from services.ingest.app import build
-from tests.integration.ingest.queue_site import until
-from tests.integration.ingest.service import Client, reason_of, rpc_port, store_key, stub_of
-from tests.support.tcp_gate import TcpGate
+from tests.integration.ingest.service import Client, detail_of, reason_of, rpc_port, store_key, stub_of
+from tests.support.polling import until
 
 PATIENCE_S = 60.0
 """How long recovery may take on a machine that does other things; bench/faults measures it."""
@@ -43,8 +43,8 @@ class Site:
     runtime: ServiceRuntime
     client: Client
     upload_id: str
-    nats: TcpGate
-    postgres: TcpGate
+    nats: Gate
+    postgres: Gate
     broker: Broker
     database: asyncpg.Connection[asyncpg.Record]
 
@@ -66,19 +66,6 @@ class Site:
         return (await self.runtime.readiness.verdict()).ready
 
 
-def through(url: str, gate: TcpGate) -> str:
-    """The URL with the gate's port in place of its own."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{gate.port}"))
-
-
-def port_of(url: str) -> int:
-    """The port a URL names."""
-    port = urlsplit(url).port
-    assert port is not None
-    return port
-
-
 @pytest.fixture
 async def nats_at_start() -> bool:
     """Whether the broker is there when ingest starts; overridden where it is not."""
@@ -90,8 +77,10 @@ async def site(service_environment: dict[str, str], tenant: str, nats_at_start: 
     """Ingest with every role, its streams made."""
     nats_url, dsn = service_environment["CUTLINE_NATS_URL"], service_environment["CUTLINE_POSTGRES_DSN"]
     async with AsyncExitStack() as stack:
-        nats = await stack.enter_async_context(TcpGate(port_of(nats_url)))
-        postgres = await stack.enter_async_context(TcpGate(port_of(dsn)))
+        ports = PortReservation()
+        stack.callback(ports.release)
+        nats = await stack.enter_async_context(Gate(nats_url, ports.take()))
+        postgres = await stack.enter_async_context(Gate(dsn, ports.take()))
         broker = Broker(nats_url, name="observer", on_fatal=lambda _: None)
         await stack.enter_async_context(Lifecycle([broker]))
         assert await broker.wait_connected(10)
@@ -101,8 +90,8 @@ async def site(service_environment: dict[str, str], tenant: str, nats_at_start: 
         database = await asyncpg.connect(dsn)
         stack.push_async_callback(database.close)
         environment = service_environment | {
-            "CUTLINE_NATS_URL": through(nats_url, nats),
-            "CUTLINE_POSTGRES_DSN": through(dsn, postgres),
+            "CUTLINE_NATS_URL": nats.url,
+            "CUTLINE_POSTGRES_DSN": postgres.url,
             "CUTLINE_GRPC_LISTEN": "127.0.0.1:0",
             "CUTLINE_HTTP_LISTEN": "127.0.0.1:0",
         }
@@ -216,13 +205,7 @@ async def test_submits_in_flight_when_the_database_vanishes_are_whole_or_refused
 
 def retry_delay_s(error: grpc.aio.AioRpcError) -> float:
     """The pause an error asks for; 0 where it asks for none."""
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin" and isinstance(value, bytes):
-            for detail in status_pb2.Status.FromString(value).details:
-                info = error_details_pb2.RetryInfo()
-                if detail.Unpack(info):
-                    return info.retry_delay.ToTimedelta().total_seconds()
-    return 0.0
+    return detail_of(error, error_details_pb2.RetryInfo).retry_delay.ToTimedelta().total_seconds()
 
 
 def _unavailable(error: grpc.aio.AioRpcError) -> bool:

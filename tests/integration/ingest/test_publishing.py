@@ -11,10 +11,9 @@ from cutline.domain.states import Lane, Stage
 from cutline.messaging.apply import TopologyDrift, apply_topology, verify_topology
 from cutline.messaging.publisher import OutgoingMessage
 from cutline.messaging.topology import HEADER_MSG_ID, HEADER_TRACEPARENT, job_msg_id
-from cutline.runtime.lifecycle import Lifecycle
 from services.ingest.flusher import Accepted
 from services.ingest.settings import BacklogLimits
-from tests.integration.ingest.parts import Bench, make_bench
+from tests.integration.ingest.parts import Bench, make_bench, running
 
 if TYPE_CHECKING:
     from cutline.store.submissions import Submission
@@ -53,10 +52,7 @@ async def test_without_a_broker_submits_are_accepted_and_published_later(
     assert all(isinstance(answer, Accepted) for answer in answers)
     assert await lonely_bench.relay.relay_once() == 0
 
-    back = make_bench(postgres_dsn, nats_url, BacklogLimits())
-    async with Lifecycle([back.database, back.broker, back.publisher]):
-        assert await back.broker.wait_connected(10)
-        await apply_topology(back.broker.jetstream, back.topology)
+    async with running(make_bench(postgres_dsn, nats_url, BacklogLimits())) as back:
         assert await back.relay.relay_once() == 5
         assert await back.relay.relay_once() == 0
         tickets = await back.tickets()

@@ -24,8 +24,9 @@ from services.ingest.queue_discard import Discard
 from services.ingest.queue_redrive import Redrive
 from services.ingest.settings import BacklogLimits
 from tests.integration.ingest.parts import Bench
-from tests.integration.ingest.queue_site import Made, Site, until
+from tests.integration.ingest.queue_site import Made, Site
 from tests.integration.ingest.service import reason_of
+from tests.support.polling import until
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION

@@ -10,29 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.delivery.worker import NOTHING
 from cutline.domain.errors import Reason
-from cutline.domain.outputs import BoxMm, CutoutMethod, Geometry, PrintVerdict, SizeSource
 from cutline.domain.states import Lane, Stage
-from cutline.runtime.lifecycle import Lifecycle
-from cutline.store.results import ImagingResults, Results
+from cutline.store.results import Results
 from services.ingest.settings import BacklogLimits
 from tests.integration.ingest.hand_worker import HandWorker
-from tests.integration.ingest.parts import Bench, make_bench
+from tests.integration.ingest.parts import Bench, make_bench, running
 
 if TYPE_CHECKING:
     from cutline.store.submissions import Submission
 
 Make = Callable[..., "Submission"]
 
-NOTHING = ImagingResults(
-    geometry=Geometry(
-        cut_width_mm=60.0, cut_height_mm=40.0, art_width_mm=54.0, art_height_mm=34.0, effective_dpi=400.0,
-        cut_length_mm=180.0, closing_radius_mm=3.0, pieces=1, holes=0, segments=12, size_source=SizeSource.EXPLICIT,
-        canvas_box=BoxMm(1, 2, 58, 36), cut_box=BoxMm(0, 0, 60, 40), shape_min_radius_mm=0.5,
-    ),
-    findings=(), print_verdict=PrintVerdict.PASS, cutout_method=CutoutMethod.FLAT,
-    cutout_confidence=1.0, artifacts=(),
-)  # fmt: skip
 SLOTS = 4
 WINDOW = 6
 
@@ -44,16 +34,9 @@ def limits() -> BacklogLimits:
 
 
 @pytest.fixture
-async def patient_bench(
-    bench: Bench,  # noqa: ARG001  (applies the topology)
-    postgres_dsn: str,
-    nats_url: str,
-    limits: BacklogLimits,
-) -> AsyncIterator[Bench]:
+async def patient_bench(postgres_dsn: str, nats_url: str, limits: BacklogLimits) -> AsyncIterator[Bench]:
     """Parts whose release loop looks by itself once an hour."""
-    made = make_bench(postgres_dsn, nats_url, limits, release_interval_s=3600)
-    async with Lifecycle([made.database, made.broker, made.publisher, made.flusher]):
-        assert await made.broker.wait_connected(10)
+    async with running(make_bench(postgres_dsn, nats_url, limits, release_interval_s=3600)) as made:
         yield made
 
 

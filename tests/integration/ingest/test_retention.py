@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -10,8 +10,6 @@ import pytest
 
 from cutline.blobs.keys import upload_key
 from cutline.blobs.store import S3BlobStore
-from cutline.runtime.environment import EnvReader
-from cutline.runtime.settings import S3Settings
 from cutline.store.ids import new_id
 from cutline.store.requests import CallIdentity
 from cutline.store.uploads import NewUpload, UploadRow, create_upload
@@ -21,15 +19,6 @@ from tests.integration.ingest.parts import Bench
 
 if TYPE_CHECKING:
     from cutline.store.submissions import Submission
-
-
-@pytest.fixture
-async def blobs(service_environment: dict[str, str]) -> AsyncIterator[S3BlobStore]:
-    """The object store."""
-    store = S3BlobStore(S3Settings.read(EnvReader(service_environment)))
-    await store.start()
-    yield store
-    await store.stop()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import grpc
 import pytest
 
 from cutline.domain.states import Stage
-from cutline.messaging.apply import apply_topology
 from cutline.messaging.connection import Broker
 from cutline.messaging.topology import Topology
 from cutline.runtime.environment import SettingsError
@@ -21,10 +20,10 @@ from cutline.v1.ingest_service_pb2_grpc import IngestServiceStub
 from cutline.v1.queue_service_pb2_grpc import QueueServiceStub
 from services.ingest.app import build
 from services.ingest.flusher import Accepted
-from services.ingest.settings import BacklogLimits, IngestSettings
-from tests.integration.ingest.parts import Bench, make_bench, submission
-from tests.integration.ingest.queue_site import until
-from tests.integration.ingest.service import rpc_port
+from services.ingest.settings import IngestSettings
+from tests.integration.ingest.parts import Bench, submission
+from tests.integration.ingest.service import put_topology, rpc_port
+from tests.support.polling import until
 
 KEY = "a-development-key-for-tests"
 
@@ -58,15 +57,10 @@ async def answer(call: Any, request: Any) -> str:
 
 
 @pytest.fixture
-async def lonely_bench(postgres_dsn: str, nats_url: str) -> AsyncIterator[Bench]:
+async def lonely_bench(lonely_bench: Bench, nats_url: str) -> Bench:
     """The topology, and parts that accept without publishing: what the duties of others are for."""
-    broker = Broker(nats_url, name="test-topology", on_fatal=lambda _: None)
-    async with Lifecycle([broker]):
-        assert await broker.wait_connected(10)
-        await apply_topology(broker.jetstream, Topology())
-    made = make_bench(postgres_dsn, "nats://127.0.0.1:1", BacklogLimits())
-    async with Lifecycle([made.database, made.broker, made.publisher, made.flusher]):
-        yield made
+    await put_topology(nats_url)
+    return lonely_bench
 
 
 @pytest.mark.parametrize(

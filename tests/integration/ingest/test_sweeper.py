@@ -11,10 +11,9 @@ import pytest
 
 from cutline.messaging.apply import apply_topology
 from cutline.messaging.topology import HEADER_MSG_ID, Topology, job_msg_id
-from cutline.runtime.lifecycle import Lifecycle
 from services.ingest.settings import BacklogLimits
 from tests.integration.ingest.hand_worker import HandWorker
-from tests.integration.ingest.parts import Bench, make_bench
+from tests.integration.ingest.parts import Bench, make_bench, running
 
 if TYPE_CHECKING:
     from cutline.store.submissions import Submission
@@ -115,10 +114,8 @@ class TestGivenUp:
     @pytest.fixture
     async def bench(self, postgres_dsn: str, nats_url: str) -> AsyncIterator[Bench]:
         """Parts around a broker that delivers once; no mover runs."""
-        made = make_bench(postgres_dsn, nats_url, BacklogLimits(), topology=Topology(max_deliver=1))
-        async with Lifecycle([made.database, made.broker, made.publisher, made.flusher]):
-            assert await made.broker.wait_connected(10)
-            await apply_topology(made.broker.jetstream, made.topology)
+        topology = Topology(max_deliver=1)
+        async with running(make_bench(postgres_dsn, nats_url, BacklogLimits(), topology=topology)) as made:
             yield made
 
     async def test_a_message_nobody_will_get_is_replaced(self, bench: Bench, make: Make, tenant: str) -> None:

@@ -25,8 +25,9 @@ from cutline.v1 import sticker_spec_pb2
 from cutline.v1.queue_service_pb2_grpc import QueueServiceStub
 from services.imaging.app import build as build_imaging
 from services.mockup.app import build as build_mockup
-from tests.integration.ingest.queue_site import Site, operator_key, until
-from tests.integration.ingest.service import Client, running_ingest, stub_of
+from tests.integration.ingest.queue_site import Site
+from tests.integration.ingest.service import OPERATOR, Client, running_ingest, store_key, stub_of
+from tests.support.polling import until
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ async def test_a_redriven_mockup_job_adds_its_pictures_and_a_revision(
     assert await broker.wait_connected(10)
     channel = await stack.enter_async_context(grpc.aio.insecure_channel(target))
     http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-    key, topology = await operator_key(database, tenant), Topology()
+    key, topology = await store_key(postgres_dsn, tenant, scopes=OPERATOR), Topology()
     site = Site(database, broker, topology, tenant, QueueServiceStub(channel), target, key)
     client = Client(tenant, stub_of(channel), key, http)
     await _run(build_imaging, service_environment, stack)
@@ -73,7 +74,7 @@ async def test_a_redriven_mockup_job_adds_its_pictures_and_a_revision(
         found: UUID | None = await database.fetchval(query, design_id)
         return found
 
-    await until(mockup_job, within_s=60)
+    await until(mockup_job)
     job_id = await mockup_job()
     assert job_id is not None
     async with database.transaction() as connection:
@@ -89,7 +90,7 @@ async def test_a_redriven_mockup_job_adds_its_pictures_and_a_revision(
         return await database.fetchval("SELECT state = 'SUCCEEDED' FROM jobs WHERE job_id = $1", job_id)
 
     assert (answer.redriven_count, answer.skipped_count) == (1, 0)
-    await until(done, within_s=60)
+    await until(done)
     design = await site.row("SELECT state, revision FROM designs WHERE design_id = $1", design_id)
     assert (design["state"], await _findings(site, design_id)) == ("READY", 0)
     assert design["revision"] > buried["revision"]
