@@ -12,7 +12,6 @@ from uuid import UUID
 
 import asyncpg
 import grpc
-import nats
 import pytest
 
 from cutline.contract.designs import SignedAddress
@@ -327,13 +326,3 @@ async def stand(postgres_dsn: str, nats_url: str, tenant: str, stand_settings: S
                 yield stand
             finally:
                 await connection.close()
-
-
-@pytest.fixture
-async def raw_nats(nats_url: str) -> AsyncIterator[Any]:
-    """A plain connection to the stand's broker."""
-    client = await nats.connect(nats_url)
-    try:
-        yield client
-    finally:
-        await client.close()

@@ -34,6 +34,24 @@ async def _insert_design(connection: asyncpg.Connection[asyncpg.Record], state: 
     return design_id
 
 
+async def _insert_job(
+    connection: asyncpg.Connection[asyncpg.Record], state: JobState, *, publication: int = 1, attempt: int = 0
+) -> UUID:
+    job_id = await _insert_design(connection, "QUEUED")
+    await connection.execute(
+        "INSERT INTO generations (design_id, generation, dedup_key, spec, resolved_spec)"
+        " VALUES ($1, 1, $2, '{}', '{}')",
+        job_id,
+        job_id.bytes * 2,
+    )
+    await connection.execute(
+        "INSERT INTO jobs (job_id, tenant, design_id, generation, stage, lane, state, max_attempts, publication,"
+        " attempt) VALUES ($1, 'acme', $1, 1, 'imaging', 'standard', $2, 5, $3, $4)",
+        job_id, state.value, publication, attempt,
+    )  # fmt: skip
+    return job_id
+
+
 async def test_designs_change_as_the_domain_says(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     """Every pair of states, in the same, the next, the one after and the former generation."""
     wrong = []
@@ -56,21 +74,9 @@ async def test_jobs_change_as_the_domain_says(connection: asyncpg.Connection[asy
     """Every pair of states."""
     wrong = []
     for old, new in product(JobState, JobState):
-        design_id = await _insert_design(connection, "QUEUED")
-        await connection.execute(
-            "INSERT INTO generations (design_id, generation, dedup_key, spec, resolved_spec)"
-            " VALUES ($1, 1, $2, '{}', '{}')",
-            design_id,
-            design_id.bytes * 2,
-        )
-        await connection.execute(
-            "INSERT INTO jobs (job_id, tenant, design_id, generation, stage, lane, state, max_attempts)"
-            " VALUES ($1, 'acme', $1, 1, 'imaging', 'standard', $2, 5)",
-            design_id,
-            old.value,
-        )
+        job_id = await _insert_job(connection, old)
         try:
-            await connection.execute("UPDATE jobs SET state = $2 WHERE job_id = $1", design_id, new.value)
+            await connection.execute("UPDATE jobs SET state = $2 WHERE job_id = $1", job_id, new.value)
             done = True
         except asyncpg.CheckViolationError:
             done = False
@@ -96,19 +102,8 @@ async def test_every_change_of_a_design_raises_its_revision(connection: asyncpg.
 @pytest.mark.parametrize("column", ["publication", "attempt"])
 async def test_publication_and_attempt_only_grow(connection: asyncpg.Connection[asyncpg.Record], column: str) -> None:
     """A message that was superseded can never become current again."""
-    design_id = await _insert_design(connection, "QUEUED")
-    await connection.execute(
-        "INSERT INTO generations (design_id, generation, dedup_key, spec, resolved_spec)"
-        " VALUES ($1, 1, $2, '{}', '{}')",
-        design_id,
-        design_id.bytes * 2,
-    )
-    await connection.execute(
-        "INSERT INTO jobs (job_id, tenant, design_id, generation, stage, lane, state, max_attempts, publication,"
-        " attempt) VALUES ($1, 'acme', $1, 1, 'imaging', 'standard', 'QUEUED', 5, 3, 3)",
-        design_id,
-    )
+    job_id = await _insert_job(connection, JobState.QUEUED, publication=3, attempt=3)
 
     with pytest.raises(asyncpg.CheckViolationError):
         # The column comes from the parameters above.
-        await connection.execute(f"UPDATE jobs SET {column} = 2 WHERE job_id = $1", design_id)  # noqa: S608
+        await connection.execute(f"UPDATE jobs SET {column} = 2 WHERE job_id = $1", job_id)  # noqa: S608
