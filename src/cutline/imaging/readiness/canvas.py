@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from cutline.domain.outputs import Finding
 from cutline.imaging.readiness.model import Sticker, not_applicable, passed, warned
 
-CROPPED_MM: Final = 2.0
+CROPPED_MM: Final = 3.0
 """Length along the canvas's edge up to which cut-off art would hardly be missed."""
 _LEAST_RUN_MM: Final = 1.0
-# The outline's corners are rounded and its points thinned out, so few of them lie on the edge exactly.
+# What follows the edge strays a little from it at its ends. On the whole it lies on it exactly, as cut-off pixels do,
+# and the antialiased ones of art that was trimmed do not.
+_NEAR_EDGE_PX: Final = 0.3
 _ON_EDGE_PX: Final = 0.06
 # How far from where it leaves the canvas's edge an outline is looked at, and the most of a short one.
 _LOOK_PX: Final = 48.0
@@ -58,7 +60,10 @@ class _Run:
         return float(np.ptp(self.points[:, 1 - self.axis]))
 
     def seems_cut(self) -> bool:
-        """Whether the art would go on beyond the canvas at either end."""
+        """Whether it lies on the side, and the art would go on beyond it at either end."""
+        depth_px, way = np.abs(self.points[:, self.axis] - self.side_px), self.points[:, 1 - self.axis]
+        if abs(np.trapezoid(depth_px, way)) > _ON_EDGE_PX * self.length_px:
+            return False
         return any(self._goes_on(index, step) for index, step in ((self.first, -1), (self.last, 1)))
 
     def _goes_on(self, index: int, step: int) -> bool:
@@ -66,12 +71,12 @@ class _Run:
 
         A curve that was trimmed to its own height touches the side, so it rises hardly higher.
         """
-        corner = self.ring[index % len(self.ring), 1 - self.axis]
-        if min(corner, self.end_px - corner) <= _ON_EDGE_PX:
+        end = self.ring[index % len(self.ring)]
+        if min(end[1 - self.axis], self.end_px - end[1 - self.axis]) <= _NEAR_EDGE_PX:
             return False
         look_px = min(_LOOK_PX, _LOOK_SHARE * _length(self.ring))
         way = _along(self.ring, index, step, np.array([look_px / 4, look_px]))
-        depth_px = np.abs(way[:, self.axis] - self.side_px)
+        depth_px = np.abs(way[:, self.axis] - end[self.axis])
         aside_px, deeper_px = abs(np.diff(way[:, 1 - self.axis])[0]), np.diff(depth_px)[0]
         if aside_px <= _UPRIGHT * deeper_px:
             return False
@@ -103,7 +108,7 @@ def _runs(sticker: Sticker) -> Iterator[_Run]:
     for part in sticker.outline.art.geoms:
         ring = np.array(part.exterior.coords)[:-1, :2]
         for axis, side_px, end_px in sides:
-            on_side = np.abs(ring[:, axis] - side_px) <= _ON_EDGE_PX
+            on_side = np.abs(ring[:, axis] - side_px) <= _NEAR_EDGE_PX
             follows = on_side & np.roll(on_side, -1)
             for first in np.flatnonzero(follows & ~np.roll(follows, 1)).tolist():
                 length = int(np.argmin(np.roll(follows, -first)))
