@@ -22,6 +22,8 @@ from tests.unit.imaging.finding_artworks import CASES, FAIL, NOT_APPLICABLE, PAS
 
 DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "print-readiness.md"
 LEVEL_OF_MAKER: Final = {"passed": PASS, "warned": WARN, "failed": FAIL, "not_applicable": NOT_APPLICABLE}
+UNMEASURED: Final = {"SUBJECT"}
+"""A background was found or it was not."""
 ROWS: Final = [
     pytest.param(code, drawing, id=f"{code}-{drawing.level}-{index}")
     for code, case in CASES.items()
@@ -61,6 +63,10 @@ def test_the_artwork_moves_the_finding(code: str, drawing: Drawing) -> None:
     if drawing.level in {WARN, FAIL}:
         assert finding.place is not None
         assert drawing.at is not None
+    if drawing.level in {WARN, FAIL} and code not in UNMEASURED:
+        assert finding.value is not None
+        assert finding.limit is not None
+        assert finding.unit
     if drawing.at is not None and finding.place is not None:
         x_min, y_min, x_max, y_max = in_pixels(finding.place, result)
         assert drawing.at[0] <= x_min <= x_max <= drawing.at[2], (finding.place, drawing.at)

@@ -46,14 +46,14 @@ def holes(sticker: Sticker) -> Finding:
     if not sticker.spec.inner_cuts:
         if not in_art:
             return not_applicable(code, "The art has no holes.")
-        return passed(code, f"{in_art} hole(s) of the art are not cut out.", value=0.0, unit="holes")
+        return passed(code, f"{in_art} hole(s) of the art are not cut out.", value=0.0, limit=0.0, unit="holes")
     if not in_art:
         return not_applicable(code, "The art has no holes to cut.")
     lost = len(cut_line.holes_lost)
     measures = {"value": float(lost), "limit": 0.0, "unit": "holes"}
     if not lost:
-        return passed(code, f"All {cut_line.holes_wanted} holes of the art are cut out.", **measures)
-    message = f"{lost} of {cut_line.holes_wanted} holes are too small for an inner cut after border and blade radius."
+        return passed(code, f"Every hole of the art is cut out: {cut_line.holes_wanted} in all.", **measures)
+    message = f"{lost} of {cut_line.holes_wanted} hole(s) are too small for an inner cut after border and blade radius."
     fix = "Use a smaller border, or leave these holes printed."
     return warned(code, message, fix, **measures, place=cut_line.holes_lost[0])
 
