@@ -38,7 +38,7 @@ from cutline.messaging.connection import Broker
 from cutline.messaging.topology import ConsumerSpec, StreamSpec, Topology
 from cutline.messaging.topology_settings import read_topology
 from cutline.runtime.environment import EnvReader, SettingsError
-from cutline.runtime.logging import configure_logging, get_logger
+from cutline.runtime.logging import configure_logging, get_logger, log_problems
 from cutline.runtime.settings import LogLevel, NatsSettings
 
 log = get_logger(__name__)
@@ -249,8 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         env.finish()
     except SettingsError as error:
-        for problem in error.problems:
-            log.error("settings.problem", problem=problem)  # noqa: TRY400  (a setting, not a bug: no traceback)
+        log_problems(error)
         return 2
     return asyncio.run(_run(nats_settings.url, topology, only_diff=choice.diff))
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import NoReturn, Protocol, Self
 
 from cutline.runtime.environment import EnvReader, SettingsError
-from cutline.runtime.logging import configure_logging, get_logger
+from cutline.runtime.logging import configure_logging, get_logger, log_problems
 from cutline.runtime.readiness import Readiness
 from cutline.runtime.settings import LogLevel
 
@@ -155,7 +155,7 @@ async def serve(build: Build, environ: Mapping[str, str]) -> int:
     try:
         parts = build(environ, runtime)
     except SettingsError as error:
-        _name_problems(error)
+        log_problems(error)
         return EXIT_SETTINGS
     except Exception:
         log.exception("service.build_failed")
@@ -188,11 +188,6 @@ async def _started(lifecycle: Lifecycle, runtime: ServiceRuntime) -> bool:
         runtime.fatal("a part could not start")
         return False
     return True
-
-
-def _name_problems(error: SettingsError) -> None:
-    for problem in error.problems:
-        log.error("settings.problem", problem=problem)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -12,6 +12,7 @@ import structlog
 from opentelemetry import trace
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from cutline.runtime.environment import SettingsError
 from cutline.runtime.settings import LogLevel
 
 # Libraries that say on INFO what only their authors want to know.
@@ -21,6 +22,12 @@ _NOISY = ("aiobotocore", "botocore", "boto3", "aiohttp.access", "asyncio", "grpc
 def get_logger(name: str) -> FilteringBoundLogger:
     """A logger for a module: `log.info("job.done", took_s=1.2)`, a dotted event and facts by keyword."""
     return cast("FilteringBoundLogger", structlog.get_logger(module=name))
+
+
+def log_problems(error: SettingsError) -> None:
+    """Writes a line for each variable that cannot be used, without a traceback: it is a setting, not a bug."""
+    for problem in error.problems:
+        get_logger(__name__).error("settings.problem", problem=problem)
 
 
 def log_facts(**facts: str) -> AbstractContextManager[None]:

@@ -12,7 +12,7 @@ import sys
 import asyncpg
 
 from cutline.runtime.environment import EnvReader, SettingsError
-from cutline.runtime.logging import configure_logging, get_logger
+from cutline.runtime.logging import configure_logging, get_logger, log_problems
 from cutline.runtime.settings import LogLevel
 from cutline.store.migrations import MigrationError, migrate
 
@@ -27,8 +27,7 @@ def main() -> int:
     try:
         env.finish()
     except SettingsError as error:
-        for problem in error.problems:
-            log.error("settings.problem", problem=problem)  # noqa: TRY400  (a setting, not a bug: no traceback)
+        log_problems(error)
         return 2
     try:
         applied = asyncio.run(migrate(dsn))
