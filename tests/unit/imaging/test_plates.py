@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cutline.domain.outputs import OutputFormat
+from cutline.domain.presets import printer_preset, printer_preset_ids
 from cutline.domain.sticker_spec import CutType, StickerSpec, resolve
 from cutline.imaging.pipeline import make_sticker
 from cutline.imaging.press_profile import PressProfile
@@ -57,6 +58,16 @@ def test_the_cut_has_a_plate_of_its_own_and_the_right_size(tmp_path: Path) -> No
     assert line_box_mm(plates["CutContour"]) == pytest.approx((2, 2, 40, 40), abs=NEAR_MM)
     middle = plates["CutContour"][plates["CutContour"].shape[0] // 2]
     assert 2 <= np.count_nonzero(middle) <= 10, "a hairline on either side, nothing between"
+
+
+@pytest.mark.parametrize("preset_id", printer_preset_ids())
+def test_plates_have_the_names_of_the_preset(preset_id: str, tmp_path: Path) -> None:
+    """Cut and white are plates by the preset's names; only `C` is none, which Ghostscript takes for cyan."""
+    preset = printer_preset(preset_id)
+
+    plates = separated(print_pdf(printer_preset=preset_id, white_ink=True), tmp_path / "plates")
+
+    assert set(plates) == {*PROCESS_INKS, preset.through_spot, preset.white_spot} - {"C"}
 
 
 def test_white_ink_has_a_plate_choked_inside_the_cut(tmp_path: Path) -> None:
