@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-from cutline.contract.specs import spec_to_wire
-from cutline.domain.outputs import CutoutMethod, OutputFormat
-from cutline.domain.sticker_spec import CutType, IslandPolicy, LinerShape, StickerSpec
+from cutline.contract.specs import spec_to_wire, typed_fields
+from cutline.domain.sticker_spec import StickerSpec
 from cutline.v1 import sticker_spec_pb2 as pb
-
-_CHOICES: Final = {
-    "cut_type": CutType,
-    "island_policy": IslandPolicy,
-    "liner_shape": LinerShape,
-    "cutout_method": CutoutMethod,
-}
 
 
 def make_spec(**fields: Any) -> StickerSpec:
@@ -26,15 +18,7 @@ def make_spec(**fields: Any) -> StickerSpec:
         TypeError: A field does not exist.
         ValueError: A choice has no such name.
     """
-    values = {name: value for name, value in fields.items() if value is not None}
-    for name, kind in _CHOICES.items():
-        if name in values:
-            values[name] = kind(values[name])
-    if "output_formats" in values:
-        values["output_formats"] = tuple(OutputFormat(kind) for kind in values["output_formats"])
-    if "mockup_scenes" in values:
-        values["mockup_scenes"] = tuple(values["mockup_scenes"])
-    return StickerSpec(**values)
+    return StickerSpec(**typed_fields({name: value for name, value in fields.items() if value is not None}))
 
 
 def wire_spec(spec: StickerSpec | pb.StickerSpec | None, fields: dict[str, Any]) -> pb.StickerSpec | None:

@@ -111,6 +111,23 @@ def spec_to_json(spec: StickerSpec | ResolvedSpec) -> dict[str, Any]:
     }
 
 
+def typed_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a spec as the spec holds them; given are choices by name and lists of any kind.
+
+    Raises:
+        ValueError: A choice has no such name.
+    """
+    typed = dict(values)
+    for name, (kind, _, _) in _ENUMS.items():
+        if name in typed:
+            typed[name] = kind(typed[name])
+    if "output_formats" in typed:
+        typed["output_formats"] = tuple(OutputFormat(value) for value in typed["output_formats"])
+    if "mockup_scenes" in typed:
+        typed["mockup_scenes"] = tuple(typed["mockup_scenes"])
+    return typed
+
+
 def spec_from_json(values: Mapping[str, Any]) -> StickerSpec:
     """The spec as asked for, from the database."""
     return StickerSpec(**_from_json(values))
@@ -124,12 +141,4 @@ def resolved_spec_from_json(values: Mapping[str, Any]) -> ResolvedSpec:
 
 def _from_json(values: Mapping[str, Any]) -> dict[str, Any]:
     known = {field.name for field in fields(StickerSpec)}
-    read = {name: value for name, value in values.items() if name in known}
-    for name, (kind, _, _) in _ENUMS.items():
-        if name in read:
-            read[name] = kind(read[name])
-    if "output_formats" in read:
-        read["output_formats"] = tuple(OutputFormat(value) for value in read["output_formats"])
-    if "mockup_scenes" in read:
-        read["mockup_scenes"] = tuple(read["mockup_scenes"])
-    return read
+    return typed_fields({name: value for name, value in values.items() if name in known})
