@@ -22,8 +22,10 @@ _ON_EDGE_PX: Final = 0.06
 # How far from where it leaves the canvas's edge an outline is looked at, and the most of a short one.
 _LOOK_PX: Final = 48.0
 _LOOK_SHARE: Final = 1 / 8
-# Leaning no more than about a degree, an edge was drawn at a right angle.
-_UPRIGHT: Final = 0.02
+# Where they leave it, such shares of the way are looked at; straying aside by less than this share of it, an edge is
+# straight and was drawn at a right angle.
+_LOOKS: Final = (0.25, 0.5, 0.75, 1.0)
+_UPRIGHT: Final = 0.01
 _TRIMMED_PX: Final = 2.0
 """A curve that would rise no more than this beyond the canvas was trimmed to its own height, as tools do."""
 
@@ -75,12 +77,11 @@ class _Run:
         if min(end[1 - self.axis], self.end_px - end[1 - self.axis]) <= _NEAR_EDGE_PX:
             return False
         look_px = min(_LOOK_PX, _LOOK_SHARE * _length(self.ring))
-        way = _along(self.ring, index, step, np.array([look_px / 4, look_px]))
-        depth_px = np.abs(way[:, self.axis] - end[self.axis])
-        aside_px, deeper_px = abs(np.diff(way[:, 1 - self.axis])[0]), np.diff(depth_px)[0]
-        if aside_px <= _UPRIGHT * deeper_px:
+        way = _along(self.ring, index, step, look_px * np.array(_LOOKS))
+        if float(np.ptp(way[:, 1 - self.axis])) <= _UPRIGHT * look_px:
             return False
-        return _rise_px(depth_px, look_px) > _TRIMMED_PX
+        depth_px = np.abs(way[:, self.axis] - end[self.axis])
+        return _rise_px(float(depth_px[0]), float(depth_px[-1]), look_px) > _TRIMMED_PX
 
 
 def art_cropped(sticker: Sticker) -> Finding:
@@ -115,17 +116,17 @@ def _runs(sticker: Sticker) -> Iterator[_Run]:
                 yield _Run(ring, first, first + length, axis, side_px, end_px)
 
 
-def _rise_px(depth_px: NDArray[np.float64], look_px: float) -> float:
+def _rise_px(near_px: float, far_px: float, look_px: float) -> float:
     """How far a curve would rise beyond the side, told from how deep it lies after a quarter of a way and after all.
 
     It is taken for a parabola, depth = lean x way + bend x way^2 / 2. One that does not bend back rises without end.
     """
-    near, far = depth_px / (look_px / 4, look_px)
+    near, far = near_px / (look_px / 4), far_px / look_px
     bend = (far - near) * 8 / (3 * look_px)
     lean = near - bend * look_px / 8
     if lean <= 0:
         return 0.0
-    return float(lean**2 / (2 * bend)) if bend > 0 else np.inf
+    return lean**2 / (2 * bend) if bend > 0 else np.inf
 
 
 def _along(ring: type_points, index: int, step: int, ways_px: NDArray[np.float64]) -> type_points:
