@@ -110,9 +110,9 @@ async def run(schedule: Schedule, folder: Path) -> Found:
             recoveries.append(recovery)
         struck.set()
         await submits
-        await load.all_ended(within_s=schedule.patience_s)
+        await farm.all_ended(within_s=schedule.patience_s)
         cancels = await cancel_at_random(load, rng, count=schedule.cancels, per_s=CANCELS_PER_S, first=CANCELS_FROM)
-        await load.all_ended(within_s=schedule.patience_s)
+        await farm.all_ended(within_s=schedule.patience_s)
         accounts = await balance(farm, frozenset(load.designs))
     return Found(tuple(recoveries), cancels, accounts, tuple(_wrong(recoveries, cancels, accounts, poison)))
 

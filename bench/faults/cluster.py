@@ -28,20 +28,13 @@ from bench.faults.farm import MODULES, Farm, FarmPlan
 from bench.faults.faults import Recovery
 from bench.faults.ledger import Accounts, balance
 from bench.faults.rush import Answer, Answers, Rush
+from bench.submit import NO_CAPS
 
 RESULTS: Final = Path(__file__).parents[1] / "results" / "cluster.json"
 NODES: Final = 3
 SLOWEST_S: Final = 1.0
-_BEFORE_S: Final = 3.0
-_AFTER_S: Final = 3.0
 _ENDED_S: Final = 300.0
 _SLOTS: Final = 32
-_NO_CAPS: Final = {
-    "CUTLINE_TENANT_CAP": "10000000",
-    "CUTLINE_GLOBAL_CAP": "10000000",
-    "CUTLINE_RELEASE_WINDOW": "10000000",
-}
-"""Every submit is published at once, so that the broker sees them all."""
 
 # The longest time a design accepted in a span of time waited for its work to begin.
 _LONGEST_WAIT: Final = """
@@ -113,7 +106,7 @@ def _plan(folder: Path, ack_wait_s: float) -> FarmPlan:
         replicas={"ingest": 2, "imaging": 2, "status": 1},
         nats_nodes=NODES,
         modules={**MODULES, "imaging": "bench.delivery.worker"},
-        settings={**_NO_CAPS, "BENCH_SLOTS": str(_SLOTS), "BENCH_NOTES": str(folder / "notes.json")},
+        settings={**NO_CAPS, "BENCH_SLOTS": str(_SLOTS), "BENCH_NOTES": str(folder / "notes.json")},
     )
 
 
@@ -134,7 +127,7 @@ async def run(folder: Path, schedule: Schedule) -> Outcome:
             _print("no fault", "", Answers.of(rush.between(calm_s, first_s)))
             for fault in schedule.faults:
                 # Each begins without a queue, which would hide how soon work goes on.
-                await asyncio.wait_for(_all_ended(farm), _ENDED_S)
+                await farm.all_ended(within_s=_ENDED_S)
                 begin_s = time.time()
                 async with rush.going():
                     await asyncio.sleep(schedule.pause_s)
@@ -143,7 +136,7 @@ async def run(folder: Path, schedule: Schedule) -> Outcome:
                 struck.append((recovery, begin_s, time.time()))
                 took = f"{recovery.took_s:.2f} s of {recovery.limit_s:g} s"
                 _print(recovery.fault, took, Answers.of(rush.between(begin_s, time.time())))
-        await asyncio.wait_for(_all_ended(farm), _ENDED_S)
+        await farm.all_ended(within_s=_ENDED_S)
         accounts = await balance(farm, rush.accepted, files=0)
         found = [
             Struck(
@@ -180,13 +173,6 @@ def _late(struck: Sequence[Struck], answers: Sequence[Answer]) -> list[str]:
     if slow:
         late.append(f"{len(slow)} submits slower than {SLOWEST_S:g} s, the slowest {max(slow):.2f} s")
     return late
-
-
-async def _all_ended(farm: Farm) -> None:
-    while True:
-        if not await farm.database.fetchval("SELECT count(*) FROM designs WHERE state IN ('QUEUED', 'PROCESSING')"):
-            return
-        await asyncio.sleep(0.1)
 
 
 def _print(name: str, took: str, answers: Answers) -> None:

@@ -7,20 +7,18 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import Final
 
 from bench.faults.farm import Farm
-from bench.faults.faults import Recovery
-from cutline.domain.errors import CutlineError
+from bench.faults.faults import Recovery, first_after
+from bench.faults.polling import until
 
 LIMIT_S: Final = 10.0
 AWAY_S: Final = 10.0
 """How long a quorum is missing, and how long a hung node hangs at least."""
-_POLL_S: Final = 0.1
 _PATIENCE_S: Final = 90.0
 # Of a design that was accepted after the fault: its ticket went through the broker that was hit.
 _FIRST_START: Final = """
@@ -73,7 +71,7 @@ def cluster_faults(*roles: Role) -> list[ClusterFault]:
 async def leader_killed(role: Role, farm: Farm, _rng: random.Random) -> float:
     """SIGKILL the leader; its supervisor starts it again."""
     at_s = farm.signal(await leader(farm, role), signal.SIGKILL)
-    return await _first_start(farm, at_s) - at_s
+    return await first_after(farm, _FIRST_START, at_s) - at_s
 
 
 async def leader_stopped(role: Role, farm: Farm, _rng: random.Random) -> float:
@@ -81,7 +79,7 @@ async def leader_stopped(role: Role, farm: Farm, _rng: random.Random) -> float:
     name = await leader(farm, role)
     at_s = farm.signal(name, signal.SIGSTOP)
     try:
-        took_s = await _first_start(farm, at_s) - at_s
+        took_s = await first_after(farm, _FIRST_START, at_s) - at_s
         await asyncio.sleep(at_s + AWAY_S - time.time())
     finally:
         farm.signal(name, signal.SIGCONT)
@@ -93,12 +91,9 @@ async def leader_lame(role: Role, farm: Farm, _rng: random.Random) -> float:
     name = await leader(farm, role)
     before = farm.server(name).program_id
     at_s = farm.signal(name, signal.SIGUSR2)
-    took_s = await _first_start(farm, at_s) - at_s
-    while True:
-        with suppress(ProcessLookupError):  # between its end and its next start
-            if farm.server(name).program_id != before:
-                return took_s
-        await asyncio.sleep(_POLL_S)
+    took_s = await first_after(farm, _FIRST_START, at_s) - at_s
+    await farm.replaced(name, before)
+    return took_s
 
 
 async def quorum_lost(farm: Farm, rng: random.Random) -> float:
@@ -108,7 +103,7 @@ async def quorum_lost(farm: Farm, rng: random.Random) -> float:
     await asyncio.sleep(AWAY_S)
     at_s = time.time()
     starting = asyncio.create_task(farm.supervisor.start(*away))
-    took_s = await _first_start(farm, at_s) - at_s
+    took_s = await first_after(farm, _FIRST_START, at_s) - at_s
     await starting
     return took_s
 
@@ -122,32 +117,23 @@ async def quorum_hung(farm: Farm, rng: random.Random) -> float:
         await asyncio.sleep(AWAY_S)
     finally:
         at_s = max([farm.signal(name, signal.SIGCONT) for name in hung])
-    return await _first_start(farm, at_s) - at_s
+    return await first_after(farm, _FIRST_START, at_s) - at_s
 
 
 async def leader(farm: Farm, role: Role) -> str:
     """Name of the node that leads now."""
-    while True:
-        if role is Role.META:
-            name = await farm.servers.nats_cluster.meta_leader()
-        else:
-            async with farm.jetstream() as jetstream:
-                cluster = (await jetstream.stream_info(farm.topology.jobs_stream)).cluster
-            name = (cluster.leader if cluster else None) or ""
-        if name:
-            return name
-        await asyncio.sleep(_POLL_S)
+    return await until(partial(_meta_leader if role is Role.META else _jobs_leader, farm))
+
+
+async def _meta_leader(farm: Farm) -> str:
+    return await farm.servers.nats_cluster.meta_leader()
+
+
+async def _jobs_leader(farm: Farm) -> str | None:
+    async with farm.jetstream() as jetstream:
+        cluster = (await jetstream.stream_info(farm.topology.jobs_stream)).cluster
+    return cluster.leader if cluster else None
 
 
 def _nodes(farm: Farm) -> list[str]:
     return [node.name for node in farm.servers.nats_cluster.nodes]
-
-
-async def _first_start(farm: Farm, at_s: float) -> float:
-    """When work first began on a design that was accepted after `at_s`."""
-    while True:
-        with suppress(CutlineError):
-            found: float | None = await farm.database.fetchval(_FIRST_START, at_s)
-            if found is not None:
-                return found
-        await asyncio.sleep(_POLL_S)

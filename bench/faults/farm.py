@@ -6,8 +6,9 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,7 +17,8 @@ import nats
 import psutil
 from nats.js import JetStreamContext
 
-from bench.faults.s3_gate import S3Gate
+from bench.faults.gate import Gate
+from bench.faults.polling import until
 from cutline.client import AsyncClient, ClientSettings
 from cutline.embedded.ports import LOOPBACK
 from cutline.embedded.process import Order
@@ -37,7 +39,7 @@ MODULES: Final = {
 }
 SERVING: Final = ("ingest", "status")
 """Services with a gRPC address."""
-_POLL_S: Final = 0.05
+_ALL_ENDED: Final = "SELECT NOT EXISTS (SELECT FROM designs WHERE state IN ('QUEUED', 'PROCESSING'))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Farm:
         self.servers = EmbeddedServers(folder, nats_nodes=plan.nats_nodes)
         self.topology = Topology(replicas=self.servers.nats_cluster.replicas, ack_wait_s=plan.ack_wait_s)
         self.supervisor = Supervisor(report)
-        self.gate = S3Gate(self.servers.s3_endpoint, (LOOPBACK, self.servers.ports.take()))
+        self.gate = Gate(self.servers.s3_endpoint, self.servers.ports.take())
         self.targets: dict[str, list[str]] = {name: [] for name in SERVING}
         self.api_key = self.servers.instance.secret("api-key")
         self.services = {
@@ -105,15 +107,24 @@ class Farm:
     async def whole(self) -> None:
         """Waits until every program runs and is ready."""
         for server in (*self.servers.all, *self.services.values()):
-            await self._ready(server)
+            await until(partial(_up, server), despite=[OSError])
 
-    @staticmethod
-    async def _ready(server: Server) -> None:
-        while True:
-            with suppress(OSError):
-                if server.program_id > 0 and await server.ready():
-                    return
-            await asyncio.sleep(_POLL_S)
+    async def replaced(self, name: str, before: int) -> None:
+        """Waits until a program runs again under another process id than `before`."""
+
+        async def other() -> bool:
+            return self.server(name).program_id != before
+
+        await until(other, despite=[ProcessLookupError])  # between its end and its next start
+
+    async def all_ended(self, *, within_s: float) -> None:
+        """Waits until every design is terminal, those included whose client never heard that they were accepted.
+
+        Raises:
+            TimeoutError: Some are not.
+        """
+        async with asyncio.timeout(within_s):
+            await until(partial(self.database.fetchval, _ALL_ENDED))
 
     def signal(self, name: str, number: int) -> float:
         """Sends a signal to a program; gives the time it was sent, in seconds since the epoch."""
@@ -158,7 +169,7 @@ class Farm:
             "CUTLINE_DEV_API_KEY": self.api_key,
             "CUTLINE_WORKER_ID": f"{name}-{number}",
             "CUTLINE_ACK_WAIT": f"{self.plan.ack_wait_s:g}s",
-            "CUTLINE_S3_ENDPOINT": self.gate.endpoint,
+            "CUTLINE_S3_ENDPOINT": self.gate.url,
         }
         if name in SERVING:
             target = f"{LOOPBACK}:{port()}"
@@ -201,3 +212,7 @@ class Farm:
     async def _apply_topology(self) -> None:
         async with self.jetstream() as jetstream:
             await apply_topology(jetstream, self.topology)
+
+
+async def _up(server: Server) -> bool:
+    return server.program_id > 0 and await server.ready()

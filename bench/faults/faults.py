@@ -14,11 +14,10 @@ from typing import Any, Final
 import psutil
 
 from bench.faults.farm import Farm
-from bench.faults.s3_gate import Mood
+from bench.faults.polling import until
 from bench.faults.story import story
 from cutline.domain.errors import CutlineError
 
-_POLL_S: Final = 0.02
 _PATIENCE_S: Final = 180.0
 S3_AWAY_S: Final = 5.0
 HUNG_S: Final = 8.0
@@ -26,13 +25,17 @@ SLACK_S: Final = 5.0
 """What recovery may take beyond the time after which a worker counts as dead."""
 
 QUIET_JOBS: Final = 2
-_QUEUED: Final = "SELECT count(*) FROM jobs WHERE state IN ('QUEUED', 'WAITING')"
+_QUIET: Final = "SELECT count(*) <= $1 FROM jobs WHERE state IN ('QUEUED', 'WAITING')"
 _RUNNING: Final = """
     SELECT job_id, number FROM attempts JOIN jobs USING (job_id)
     WHERE worker = $1 AND attempts.finish_time IS NULL AND state = 'RUNNING' AND number = attempt AND crash_count = 0
 """
+# When the next attempt began; null where the job ended without any.
 _NEXT_START: Final = """
-    SELECT extract(epoch FROM min(start_time))::float8 FROM attempts WHERE job_id = $1 AND number > $2
+    SELECT extract(epoch FROM min(start_time))::float8 AS start_s
+    FROM jobs LEFT JOIN attempts ON attempts.job_id = jobs.job_id AND number > $2
+    WHERE jobs.job_id = $1 GROUP BY jobs.job_id
+    HAVING min(start_time) IS NOT NULL OR state IN ('SUCCEEDED', 'DEAD', 'CANCELLED')
 """
 _FIRST_START: Final = (
     "SELECT extract(epoch FROM min(start_time))::float8 FROM attempts WHERE start_time > to_timestamp($1)"
@@ -109,8 +112,8 @@ def all_faults(farm: Farm) -> list[Fault]:
         Fault("status killed", partial(status_hit, signal.SIGKILL), 10.0),
         Fault("status stopped, then woken", status_stopped, 10.0),
         Fault("PostgreSQL restarted", postgres_restarted, 5.0),
-        Fault("S3 answers errors", partial(s3_away, Mood.ERRORS), 5.0),
-        Fault("S3 is silent", partial(s3_away, Mood.SILENCE), 5.0),
+        Fault("S3 answers errors", s3_refusing, 5.0),
+        Fault("S3 is silent", s3_silent, 5.0),
         Fault("NATS killed", nats_killed, 10.0),
         Fault("NATS stopped, then woken", nats_stopped, 10.0),
     ]
@@ -158,7 +161,7 @@ async def worker_rolled_out(service: str, farm: Farm, rng: random.Random) -> flo
 async def ingest_hit(number: signal.Signals, farm: Farm, rng: random.Random) -> float:
     """Ends one ingest process; counts until a submit is accepted."""
     at_s = farm.signal(rng.choice(farm.replicas("ingest")), number)
-    return await _until(farm, _FIRST_ACCEPTED, at_s) - at_s
+    return await first_after(farm, _FIRST_ACCEPTED, at_s) - at_s
 
 
 async def ingest_stopped(farm: Farm, rng: random.Random) -> float:
@@ -167,7 +170,7 @@ async def ingest_stopped(farm: Farm, rng: random.Random) -> float:
     farm.signal(name, signal.SIGSTOP)
     await asyncio.sleep(HUNG_S)
     at_s = farm.signal(name, signal.SIGCONT)
-    return await _until(farm, _FIRST_ACCEPTED, at_s) - at_s
+    return await first_after(farm, _FIRST_ACCEPTED, at_s) - at_s
 
 
 async def status_hit(number: signal.Signals, farm: Farm, rng: random.Random) -> float:
@@ -191,25 +194,28 @@ async def postgres_restarted(farm: Farm, _rng: random.Random) -> float:
     for child in children:  # the shared memory is theirs too: a new server waits until all are gone
         with suppress(psutil.NoSuchProcess):
             child.kill()
-    at_s = await _answers(farm)
-    return await _until(farm, _FIRST_START, at_s) - at_s
+    at_s = await until(partial(_now, farm), despite=[CutlineError])
+    return await first_after(farm, _FIRST_START, at_s) - at_s
 
 
-async def s3_away(mood: Mood, farm: Farm, _rng: random.Random) -> float:
-    """Takes S3 away for a while; counts from its return until an attempt succeeds."""
-    farm.gate.set(mood)
-    await asyncio.sleep(S3_AWAY_S)
-    farm.gate.set(Mood.OPEN)
-    at_s = await _now(farm)
-    return await _until(farm, _FIRST_SUCCESS, at_s) - at_s
+async def s3_refusing(farm: Farm, _rng: random.Random) -> float:
+    """S3 answers nothing but errors for a while; counts from its return until an attempt succeeds."""
+    await farm.gate.refuse()
+    return await _until_s3_is_back(farm)
+
+
+async def s3_silent(farm: Farm, _rng: random.Random) -> float:
+    """S3 answers nothing for a while; counts from its return until an attempt succeeds."""
+    farm.gate.hang()
+    return await _until_s3_is_back(farm)
 
 
 async def nats_killed(farm: Farm, _rng: random.Random) -> float:
     """SIGKILL the broker; counts until an attempt starts."""
     before = farm.server("nats-server").program_id
     at_s = farm.signal("nats-server", signal.SIGKILL)
-    await _replaced(farm, "nats-server", before)
-    return await _until(farm, _FIRST_START, await _now(farm)) - at_s
+    await farm.replaced("nats-server", before)
+    return await first_after(farm, _FIRST_START, await _now(farm)) - at_s
 
 
 async def nats_stopped(farm: Farm, _rng: random.Random) -> float:
@@ -217,25 +223,24 @@ async def nats_stopped(farm: Farm, _rng: random.Random) -> float:
     farm.signal("nats-server", signal.SIGSTOP)
     await asyncio.sleep(HUNG_S)
     at_s = farm.signal("nats-server", signal.SIGCONT)
-    return await _until(farm, _FIRST_START, at_s) - at_s
+    return await first_after(farm, _FIRST_START, at_s) - at_s
 
 
 async def _quiet(farm: Farm) -> None:
     """Waits until next to nothing is queued, so that a recovery does not tell how long a queue is."""
-    while True:
-        if await farm.database.fetchval(_QUEUED) <= QUIET_JOBS:
-            return
-        await asyncio.sleep(_POLL_S)
+    await until(partial(farm.database.fetchval, _QUIET, QUIET_JOBS))
 
 
 async def _busy(farm: Farm, service: str, rng: random.Random) -> tuple[str, list[tuple[Any, int]]]:
     """A worker in the middle of something, and its attempts; never a job that was hit before: three crashes kill it."""
-    while True:
+
+    async def at_work() -> tuple[str, list[tuple[Any, int]]] | None:
         for name in rng.sample(farm.replicas(service), k=len(farm.replicas(service))):
-            running = await farm.database.fetch(_RUNNING, name)
-            if running:
+            if running := await farm.database.fetch(_RUNNING, name):
                 return name, [(row["job_id"], row["number"]) for row in running]
-        await asyncio.sleep(_POLL_S)
+        return None
+
+    return await until(at_work)
 
 
 async def _run_again(farm: Farm, hit: list[tuple[Any, int]], at_s: float) -> float | None:
@@ -245,25 +250,23 @@ async def _run_again(farm: Farm, hit: list[tuple[Any, int]], at_s: float) -> flo
 
 
 async def _next_start(farm: Farm, job_id: object, number: int) -> float | None:
-    while True:
-        with suppress(CutlineError):
-            start: float | None = await farm.database.fetchval(_NEXT_START, job_id, number)
-            if start is not None:
-                return start
-            state = await farm.database.fetchval("SELECT state FROM jobs WHERE job_id = $1", job_id)
-            if state in {"SUCCEEDED", "DEAD", "CANCELLED"}:
-                return None
-        await asyncio.sleep(_POLL_S)
+    row = await until(partial(farm.database.fetchrow, _NEXT_START, job_id, number), despite=[CutlineError])
+    start_s: float | None = row["start_s"]
+    return start_s
 
 
-async def _until(farm: Farm, query: str, at_s: float) -> float:
+async def first_after(farm: Farm, query: str, at_s: float) -> float:
     """When the first thing after `at_s` happened that the query speaks of."""
-    while True:
-        with suppress(CutlineError):
-            found: float | None = await farm.database.fetchval(query, at_s)
-            if found is not None:
-                return found
-        await asyncio.sleep(_POLL_S)
+    found: float = await until(partial(farm.database.fetchval, query, at_s), despite=[CutlineError])
+    return found
+
+
+async def _until_s3_is_back(farm: Farm) -> float:
+    await asyncio.sleep(S3_AWAY_S)
+    await farm.gate.cut()  # an answer now would be to a question of long ago
+    await farm.gate.open()
+    at_s = await _now(farm)
+    return await first_after(farm, _FIRST_SUCCESS, at_s) - at_s
 
 
 async def _until_told(farm: Farm, at_s: float) -> float:
@@ -272,21 +275,6 @@ async def _until_told(farm: Farm, at_s: float) -> float:
     return await _now(farm) - at_s
 
 
-async def _answers(farm: Farm) -> float:
-    while True:
-        with suppress(CutlineError):
-            return await _now(farm)
-        await asyncio.sleep(_POLL_S)
-
-
 async def _now(farm: Farm) -> float:
     now: float = await farm.database.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
     return now
-
-
-async def _replaced(farm: Farm, name: str, before: int) -> None:
-    while True:
-        with suppress(ProcessLookupError):
-            if farm.server(name).program_id != before:
-                return
-        await asyncio.sleep(_POLL_S)

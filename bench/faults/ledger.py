@@ -10,11 +10,14 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from bench.faults.farm import Farm
+from bench.faults.polling import until
 from cutline.blobs.store import S3BlobStore
+from cutline.domain.states import DesignState
 from cutline.jobs.v1.ticket_pb2 import DesignRing
 from cutline.runtime.environment import EnvReader
 from cutline.runtime.settings import S3Settings
@@ -47,11 +50,11 @@ _ATTEMPTS: Final = """
     SELECT coalesce(outcome, 'OPEN') AS outcome, count(*) AS number
     FROM attempts JOIN jobs USING (job_id) WHERE design_id = ANY($1) GROUP BY 1
 """
-_TERMINAL: Final = frozenset({"READY", "FAILED", "CANCELLED"})
+_TOLD: Final = "SELECT NOT EXISTS (SELECT FROM outbox)"
+_TERMINAL: Final = frozenset(state for state in DesignState if state.terminal)
 _READS_AT_ONCE: Final = 16
 _READ_S: Final = 10.0
 _TELL_S: Final = 60.0
-_POLL_S: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -134,10 +137,7 @@ async def _all_told(farm: Farm) -> None:
     """Waits until the outbox is empty; what never leaves it shows in the books."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_TELL_S):
-            while True:
-                if not await farm.database.fetchval("SELECT count(*) FROM outbox"):
-                    return
-                await asyncio.sleep(_POLL_S)
+            await until(partial(farm.database.fetchval, _TOLD))
 
 
 async def _terminal_rings(farm: Farm) -> Counter[tuple[str, int]]:

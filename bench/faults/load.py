@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Final
 from uuid import UUID
 
 from bench.faults.farm import Farm
 from bench.faults.orders import Order
 from cutline.client import DeadlineExceededError, UnavailableError
 from cutline.v1 import job_pb2
-
-_UNFINISHED: Final = "SELECT count(*) FROM designs WHERE state IN ('QUEUED', 'PROCESSING')"
 
 
 @dataclass
@@ -59,15 +56,3 @@ class Load:
         async with asyncio.timeout(within_s), asyncio.TaskGroup() as waits:
             for design_id in designs:
                 waits.create_task(self.farm.client.designs.wait(str(design_id)))
-
-    async def all_ended(self, *, within_s: float) -> None:
-        """Waits until every design is terminal, those included whose client never heard that they were accepted.
-
-        Raises:
-            TimeoutError: Some are not.
-        """
-        async with asyncio.timeout(within_s):
-            while True:
-                if not await self.farm.database.fetchval(_UNFINISHED):
-                    return
-                await asyncio.sleep(0.1)

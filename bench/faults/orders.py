@@ -19,8 +19,6 @@ class Deed(StrEnum):
     """Never comes back."""
     EAT = "eat"
     """Takes memory without end."""
-    REJECT = "reject"
-    """Refuses the artwork."""
 
 
 @dataclass(frozen=True, slots=True)

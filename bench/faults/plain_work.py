@@ -11,7 +11,6 @@ from typing import Final
 
 from bench.faults.orders import Deed, Order
 from cutline.domain.artwork import ArtworkLimits
-from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import BoxMm, CutoutMethod, Geometry, OutputFormat, PrintVerdict, SizeSource
 from cutline.domain.sticker_spec import ResolvedSpec
 from cutline.imaging.model import StepObserver
@@ -46,11 +45,7 @@ def nothing_to_warm(*_arguments: object) -> None:
 def imaging(
     observe: StepObserver, buffers: Sequence[bytes], _spec: ResolvedSpec, _limits: ArtworkLimits
 ) -> tuple[Run, list[bytes]]:
-    """Stands for the imaging pipeline.
-
-    Raises:
-        ArtworkError: The order says REJECT.
-    """
+    """Stands for the imaging pipeline."""
     order = Order.decode(buffers[0])
     _follow(observe, order, order.deed)
     # The mockup of it reads the order in turn.
@@ -97,7 +92,5 @@ def _do(deed: Deed) -> None:
             eaten = []
             while True:
                 eaten.append(b"x" * _BITE_BYTES)
-        case Deed.REJECT:
-            raise ArtworkError(Reason.NO_SUBJECT, "There is nothing on it.")
         case Deed.FILES:
             pass

@@ -81,7 +81,6 @@ class Rush:
     """
 
     def __init__(self, farm: Farm, per_s: float) -> None:
-        self._farm = farm
         self._per_s = per_s
         self._channels = [grpc.aio.insecure_channel(target) for target in farm.targets["ingest"]]
         self._metadata = (("authorization", f"Bearer {farm.api_key}"),)

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from bench.faults.load import Load
 from bench.faults.orders import Deed, Order
 from cutline.client.queue import dead_letter_filter
 from cutline.domain.states import Lane, Stage
+from tests.support.polling import until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -26,6 +28,9 @@ FAULTS = 40
 NEIGHBOURS = 12
 CANCELS = 40
 PAUSE_S = 0.5
+
+_BURIED = "SELECT true FROM dead_letters WHERE design_id = $1"
+_SUCCEEDED = "SELECT bool_and(state = 'SUCCEEDED') FROM jobs WHERE design_id = $1"
 
 
 def orders(first: int, count: int, *, hold_s: float = 0.02) -> list[Order]:
@@ -60,7 +65,7 @@ async def test_poison_dies_alone(farm: Farm, load: Load, tmp_path: Path) -> None
     await load.steadily(orders(2_100, NEIGHBOURS), per_s=5)
 
     await load.ended(load.designs, within_s=PATIENCE_S)
-    await _until_dead(farm, without_mockup)
+    await until(partial(farm.database.fetchval, _BURIED, without_mockup), within_s=PATIENCE_S)
     given_up = frozenset([*ids, without_mockup])
     accounts = await balance(farm, frozenset(load.designs))
     half_dead = await farm.client.designs.get(str(without_mockup))
@@ -73,8 +78,8 @@ async def test_poison_dies_alone(farm: Farm, load: Load, tmp_path: Path) -> None
 
     cure.touch()
     answer = await farm.client.queue.redrive(dead_letter_filter(tenant=half_dead.message.tenant))
-    await load.all_ended(within_s=PATIENCE_S)
-    await _until_succeeded(farm, without_mockup)
+    await farm.all_ended(within_s=PATIENCE_S)
+    await until(partial(farm.database.fetchval, _SUCCEEDED, without_mockup), within_s=PATIENCE_S)
 
     assert (answer.redriven_count, answer.skipped_count) == (len(given_up), 0)
     mended = await balance(farm, frozenset(load.designs))
@@ -90,7 +95,7 @@ async def test_every_fault_is_survived(farm: Farm, load: Load, rng: random.Rando
     async with _steady_load(load, rng):
         for fault in all_faults(farm):
             await fault.strike(farm, rng)
-    await load.all_ended(within_s=PATIENCE_S)
+    await farm.all_ended(within_s=PATIENCE_S)
 
     accounts = await balance(farm, frozenset(load.designs))
 
@@ -103,7 +108,7 @@ async def test_cancelled_work_leaves_nothing(farm: Farm, load: Load, rng: random
     found = await cancel_at_random(load, rng, count=CANCELS, per_s=10, first=4_000)
     after = await load.submit(Order(4_999))
 
-    await load.all_ended(within_s=PATIENCE_S)
+    await farm.all_ended(within_s=PATIENCE_S)
 
     assert found.cancelled > CANCELS // 3
     assert (found.visible, found.started_later) == ((), ())
@@ -140,19 +145,3 @@ async def _most_pending(farm: Farm, over: asyncio.Event) -> int:
             info = await jetstream.consumer_info(farm.topology.jobs_stream, name)
             most = max(most, info.num_ack_pending or 0)
     return most
-
-
-async def _until_dead(farm: Farm, design_id: object) -> None:
-    await _until(farm, "SELECT true FROM dead_letters WHERE design_id = $1", design_id)
-
-
-async def _until_succeeded(farm: Farm, design_id: object) -> None:
-    await _until(farm, "SELECT bool_and(state = 'SUCCEEDED') FROM jobs WHERE design_id = $1", design_id)
-
-
-async def _until(farm: Farm, query: str, design_id: object) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            if await farm.database.fetchval(query, design_id):
-                return
-            await asyncio.sleep(0.05)
