@@ -41,6 +41,7 @@ NO_CAPS = {
     "CUTLINE_GLOBAL_CAP": "10000000",
     "CUTLINE_RELEASE_WINDOW": "10000000",
 }
+"""Every job is released at once."""
 
 
 @dataclass(frozen=True)
@@ -126,15 +127,6 @@ def _sample(latencies_s: Sequence[float], took_s: float) -> Sample:
         per_s=round(len(ordered) / took_s, 1),
         p50_ms=round(1000 * statistics.median(ordered), 3),
         p99_ms=round(1000 * ordered[int(0.99 * (len(ordered) - 1))], 3),
-    )
-
-
-def _median(runs: Sequence[Sample]) -> Sample:
-    """The median of each figure."""
-    return Sample(
-        per_s=statistics.median(run.per_s for run in runs),
-        p50_ms=statistics.median(run.p50_ms for run in runs),
-        p99_ms=statistics.median(run.p99_ms for run in runs),
     )
 
 
