@@ -18,7 +18,7 @@ from cutline.imaging.shapes import polygons_of
 from tests.support.drawn_art import artwork_of, bar, cutout_of, disc, discs, drawn, ring, star
 from tests.support.print_files import PrintPdf
 from tests.unit.imaging.finding_artworks import FAIL, PASS, WARN
-from tests.unit.imaging.pixel_art import encoded
+from tests.unit.imaging.pixel_art import encoded, svg
 
 
 def findings(
@@ -105,6 +105,16 @@ def test_art_that_runs_off_its_image_is_measured(shape: Polygon, cropped_px: flo
 
     assert finding.level is (WARN if cropped_px else PASS)
     assert finding.value == pytest.approx(cropped_px * 69 / max(x_max - x_min, y_max - y_min), abs=0.7)
+
+
+def test_vector_art_that_runs_off_its_page_is_told() -> None:
+    """At 600 dpi an outline is thinned out more, in pixels; a circle that its view box cuts off is told all the same."""
+    page = svg('<circle cx="50" cy="80" r="40"/>', 'viewBox="0 0 100 100"')
+    spec = resolve(StickerSpec(width_mm=60.0, output_formats=(OutputFormat.REPORT_JSON,)))
+
+    found = {finding.code: finding for finding in process(page, spec).findings}
+
+    assert found["ART_CROPPED"].value == pytest.approx(69.28 * 54 / 80, abs=0.3)
 
 
 def test_art_that_runs_off_a_photographed_sheet_is_told() -> None:

@@ -10,15 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutline.domain.outputs import Finding
+from cutline.imaging.outline import SIMPLIFY_MM
 from cutline.imaging.readiness.model import Sticker, not_applicable, passed, warned
 
 CROPPED_MM: Final = 3.0
 """Length along the canvas's edge up to which cut-off art would hardly be missed."""
 _LEAST_RUN_MM: Final = 1.0
-# What follows the edge strays a little from it at its ends. On the whole it lies on it exactly, as cut-off pixels do,
-# and the antialiased ones of art that was trimmed do not.
-_NEAR_EDGE_PX: Final = 0.3
-_ON_EDGE_PX: Final = 0.06
+# An outline that follows a side may stray so far from it, and by what thinning out its points may move it besides.
+_NEAR_SIDE_PX: Final = 0.2
+_NEAR_CORNER_PX: Final = 1.0
+# Pixels along the edge that are as opaque as those behind them are cut off there; the antialiased ones of art that was
+# trimmed to its size are paler.
+_BEHIND_PX: Final = 2
+_AS_OPAQUE: Final = 0.97
+_CUT_SHARE: Final = 0.9
 # How far from where it leaves the canvas's edge an outline is looked at, and the most of a short one.
 _LOOK_PX: Final = 48.0
 _LOOK_SHARE: Final = 1 / 8
@@ -33,6 +38,26 @@ type_points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
+class _Side:
+    """One side of the canvas.
+
+    Attributes:
+        axis: 0 for the left and the right side, 1 for the top and the bottom.
+        at_px: Where it lies on that axis.
+        is_cut: For each pixel along it, whether it is as opaque as the art behind it.
+    """
+
+    axis: int
+    at_px: float
+    is_cut: NDArray[np.bool_]
+
+    @property
+    def along(self) -> int:
+        """The axis that it runs along."""
+        return 1 - self.axis
+
+
+@dataclass(frozen=True, slots=True)
 class _Run:
     """A stretch of an outline along one side of the canvas: it leaves the side at vertices `first` and `last`.
 
@@ -40,17 +65,13 @@ class _Run:
         ring: The outline, of shape (n, 2), closed without repeating a point.
         first: Index of the first vertex on the side.
         last: Index of the last one; beyond n where the stretch lies across the ring's beginning.
-        axis: 0 for the left and the right side, 1 for the top and the bottom.
-        side_px: Where the side lies on that axis.
-        end_px: Where the side ends, on the other axis.
+        side: The side.
     """
 
     ring: type_points
     first: int
     last: int
-    axis: int
-    side_px: float
-    end_px: float
+    side: _Side
 
     @property
     def points(self) -> type_points:
@@ -59,12 +80,14 @@ class _Run:
 
     @property
     def length_px(self) -> float:
-        return float(np.ptp(self.points[:, 1 - self.axis]))
+        """How far it goes along the side."""
+        return float(np.ptp(self.points[:, self.side.along]))
 
     def seems_cut(self) -> bool:
-        """Whether it lies on the side, and the art would go on beyond it at either end."""
-        depth_px, way = np.abs(self.points[:, self.axis] - self.side_px), self.points[:, 1 - self.axis]
-        if abs(np.trapezoid(depth_px, way)) > _ON_EDGE_PX * self.length_px:
+        """Whether its pixels are cut off, and the art would go on beyond the side at either end."""
+        ways = self.points[:, self.side.along]
+        is_cut = self.side.is_cut[int(np.ceil(ways.min())) : int(ways.max())]
+        if not len(is_cut) or is_cut.mean() < _CUT_SHARE:
             return False
         return any(self._goes_on(index, step) for index, step in ((self.first, -1), (self.last, 1)))
 
@@ -74,13 +97,13 @@ class _Run:
         A curve that was trimmed to its own height touches the side, so it rises hardly higher.
         """
         end = self.ring[index % len(self.ring)]
-        if min(end[1 - self.axis], self.end_px - end[1 - self.axis]) <= _NEAR_EDGE_PX:
+        if min(end[self.side.along], len(self.side.is_cut) - end[self.side.along]) <= _NEAR_CORNER_PX:
             return False
         look_px = min(_LOOK_PX, _LOOK_SHARE * _length(self.ring))
         way = _along(self.ring, index, step, look_px * np.array(_LOOKS))
-        if float(np.ptp(way[:, 1 - self.axis])) <= _UPRIGHT * look_px:
+        if float(np.ptp(way[:, self.side.along])) <= _UPRIGHT * look_px:
             return False
-        depth_px = np.abs(way[:, self.axis] - end[self.axis])
+        depth_px = np.abs(way[:, self.side.axis] - end[self.side.axis])
         return _rise_px(float(depth_px[0]), float(depth_px[-1]), look_px) > _TRIMMED_PX
 
 
@@ -103,17 +126,26 @@ def art_cropped(sticker: Sticker) -> Finding:
 
 
 def _runs(sticker: Sticker) -> Iterator[_Run]:
-    """Where outer outlines of the art follow the canvas's edge."""
-    height, width = sticker.cutout.rgba.shape[:2]
-    sides = ((0, 0.0, height), (0, width, height), (1, 0.0, width), (1, height, width))
+    """Where outer outlines of the art follow the canvas's sides."""
+    near_px = _NEAR_SIDE_PX + SIMPLIFY_MM / sticker.cut_line.mm_per_px
+    sides = _sides(sticker.cutout.rgba[..., 3])
     for part in sticker.outline.art.geoms:
         ring = np.array(part.exterior.coords)[:-1, :2]
-        for axis, side_px, end_px in sides:
-            on_side = np.abs(ring[:, axis] - side_px) <= _NEAR_EDGE_PX
+        for side in sides:
+            on_side = np.abs(ring[:, side.axis] - side.at_px) <= near_px
             follows = on_side & np.roll(on_side, -1)
             for first in np.flatnonzero(follows & ~np.roll(follows, 1)).tolist():
-                length = int(np.argmin(np.roll(follows, -first)))
-                yield _Run(ring, first, first + length, axis, side_px, end_px)
+                yield _Run(ring, first, first + int(np.argmin(np.roll(follows, -first))), side)
+
+
+def _sides(alpha: NDArray[np.uint8]) -> tuple[_Side, ...]:
+    """Left, right, top and bottom."""
+    height, width = alpha.shape
+    edges = ((0, 0, alpha.T), (0, width, alpha.T[::-1]), (1, 0, alpha), (1, height, alpha[::-1]))
+    return tuple(
+        _Side(axis, float(at_px), lines[0] >= _AS_OPAQUE * lines[min(_BEHIND_PX, len(lines) - 1)])
+        for axis, at_px, lines in edges
+    )
 
 
 def _rise_px(near_px: float, far_px: float, look_px: float) -> float:
