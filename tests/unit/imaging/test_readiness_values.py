@@ -108,7 +108,7 @@ def test_art_that_runs_off_its_image_is_measured(shape: Polygon, cropped_px: flo
 
 
 def test_vector_art_that_runs_off_its_page_is_told() -> None:
-    """At 600 dpi an outline is thinned out more, in pixels; a circle that its view box cuts off is told all the same."""
+    """At 600 dpi more is thinned out of an outline, in pixels; a circle that its view box cuts off is told."""
     page = svg('<circle cx="50" cy="80" r="40"/>', 'viewBox="0 0 100 100"')
     spec = resolve(StickerSpec(width_mm=60.0, output_formats=(OutputFormat.REPORT_JSON,)))
 
