@@ -24,6 +24,11 @@ EDGE_CONTRAST: Final = 215.0
 """Levels by which alpha changes over the four pixels across an antialiased edge; a softer one is a slope."""
 GRAZING: Final = 0.3
 """Cosine between an edge's normal and a pixel row below which the row says nothing about the edge."""
+REACHES: Final = (6, 12, 24)
+"""Points to each side that a curve through a hard edge goes through, fewer first."""
+STRAY_PX: Final = 0.55
+"""How far it may pass from one of them: half a pixel, and a little for the error of the curve."""
+MOST_AT_ONCE: Final = 20_000
 CLOSEST: Final = 1e-3
 """How near a boundary may come to a pixel's centre."""
 
@@ -38,12 +43,14 @@ class Boundaries:
 
     Attributes:
         points: All vertices (n, 2) in pixels, the field's corner at 0, 0; opaque pixels lie to the left on the screen.
+        smooth: The same, those of hard edges on smooth curves where there are any; corners are told by the others.
         starts: Index of each ring's first vertex, and the end of the last ring.
         parents: For a hole, the ring it lies in; -1 for an outer ring.
         hard: Whether most of a ring passes from full to empty pixels.
     """
 
     points: type_points
+    smooth: type_points
     starts: type_indices
     parents: type_indices
     hard: NDArray[np.bool_]
@@ -51,6 +58,10 @@ class Boundaries:
     def ring(self, number: int) -> type_points:
         """Vertices of one ring, the first not repeated."""
         return self.points[self.starts[number] : self.starts[number + 1]]
+
+    def smooth_ring(self, number: int) -> type_points:
+        """The smooth ones."""
+        return self.smooth[self.starts[number] : self.starts[number + 1]]
 
     @cached_property
     def areas(self) -> NDArray[np.float64]:
@@ -85,7 +96,8 @@ def trace_boundaries(field: type_field) -> Boundaries:
     starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(lengths)))]).astype(np.intp)
     parents = np.asarray(hierarchy[0, :, 3], dtype=np.intp)
     mostly_hard = np.add.reduceat(hard, starts[:-1], dtype=np.float64) > 0.8 * np.diff(starts)
-    return Boundaries(_evened(points, hard, starts), starts, parents, mostly_hard)
+    evened, smooth = _evened(points, hard, starts)
+    return Boundaries(evened, smooth, starts, parents, mostly_hard)
 
 
 def _crossings(pixels: type_indices, lengths: type_indices) -> tuple[type_indices, type_indices, type_indices]:
@@ -181,14 +193,49 @@ def _edge_distance(
     )
 
 
-def _evened(points: type_points, hard: NDArray[np.bool_], starts: type_indices) -> type_points:
-    """The points, those of hard edges drawn halfway to the middle between their neighbours."""
+def _evened(points: type_points, hard: NDArray[np.bool_], starts: type_indices) -> tuple[type_points, type_points]:
+    """The points, those of hard edges drawn halfway to the middle between their neighbours, and put on smooth curves.
+
+    A hard edge passes within half a pixel of the middle between its two pixels. So a parabola that comes so near to all
+    points around one may be the edge itself (Savitzky & Golay 1964), and the longer it goes on the better it is known.
+    """
     if not hard.any():
-        return points
-    index = np.arange(len(points))
-    before, after = index - 1, index + 1
-    before[starts[:-1]], after[starts[1:] - 1] = starts[1:] - 1, starts[:-1]
-    stair = hard & hard[before] & hard[after]
-    result = points.copy()
-    result[stair] = 0.5 * points[stair] + 0.25 * (points[before[stair]] + points[after[stair]])
-    return result
+        return points, points
+    lengths = np.diff(starts)
+    first, length = np.repeat(starts[:-1], lengths), np.repeat(lengths, lengths)
+    place = np.arange(len(points)) - first
+
+    def around(chosen: type_indices, reach: int) -> type_indices:
+        return np.asarray(
+            first[chosen, None] + (place[chosen, None] + np.arange(-reach, reach + 1)) % length[chosen, None]
+        )
+
+    left = np.flatnonzero(hard)
+    left = left[hard[around(left, 1)].all(axis=1)]
+    evened = points.copy()
+    evened[left] = np.einsum("i,nid->nd", [0.25, 0.5, 0.25], points[around(left, 1)])
+    smooth = evened.copy()
+    for reach in REACHES:
+        left = left[length[left] > 2 * reach]
+        parts = np.array_split(left, len(left) // MOST_AT_ONCE + 1)
+        found = [_on_parabola(points, hard, around(part, reach)) for part in parts]
+        lies_on = np.concatenate([good for _, good in found])
+        left = left[lies_on]
+        smooth[left] = np.concatenate([middle for middle, _ in found])[lies_on]
+    return evened, smooth
+
+
+def _on_parabola(
+    points: type_points, hard: NDArray[np.bool_], around: type_indices
+) -> tuple[type_points, NDArray[np.bool_]]:
+    """Middles (n, 2) of the parabolas through rows of points, and which of them come near to all of their points."""
+    reach = around.shape[1] // 2
+    fit = np.linalg.pinv(np.vander(np.arange(-reach, reach + 1) / reach, 3))
+    near = points[around]
+    bend, slope, middle = np.einsum("ki,nid->knd", fit, near)
+    at = (np.arange(-reach, reach + 1) / reach)[None, :, None]
+    off = near - ((bend[:, None] * at + slope[:, None]) * at + middle[:, None])
+    along = slope[:, None] + 2 * bend[:, None] * at
+    across = np.abs(off[..., 0] * along[..., 1] - off[..., 1] * along[..., 0])
+    lies_on = (across <= STRAY_PX * np.linalg.norm(along, axis=2)).all(axis=1)
+    return middle, lies_on & hard[around].all(axis=1)

@@ -22,6 +22,7 @@ class _Edges:
         arm: How many vertices tell one.
         straight_px: How far those may lie from a line.
         least_turn: Least turn between two edges, in radians.
+        most_moved_px: How far their meeting point may lie from the vertex at the corner; further where it is sharper.
         most_different_px: Area by which the pixels around may differ, one by one, from those of a sharp corner.
     """
 
@@ -29,13 +30,13 @@ class _Edges:
     arm: int
     straight_px: float
     least_turn: float
+    most_moved_px: float
     most_different_px: float
 
 
-ANTIALIASED: Final = _Edges(3, 5, 0.13, np.radians(25.0), 0.9)
-HARD: Final = _Edges(2, 12, 0.45, np.radians(40.0), 7.0)
+ANTIALIASED: Final = _Edges(3, 5, 0.13, np.radians(25.0), 1.3, 0.9)
+HARD: Final = _Edges(2, 12, 0.45, np.radians(40.0), 1.2, 7.0)
 MOST_TURN: Final = np.radians(160.0)
-MOST_MOVED_PX: Final = 4.0
 WINDOW_PX: Final = 3
 FINER: Final = 5
 """Pixels around a corner in which its area is compared, and samples of a pixel in each direction."""
@@ -43,6 +44,8 @@ SAME_TIP_PX: Final = 1.5
 """Vertices that see tips no further apart see the same corner."""
 LEG_PX: Final = 2.0
 """How far from a tip its edges may leave their straight lines, where pixels say that the corner is blunt."""
+STEPS_PX2: Final = 2.5
+"""Area around a corner that the steps of its hard edges may make up between them."""
 
 SHORT_OF_TIP: Final = 0.3
 """Share of the way out that a tip stops short by, where that is less than the caller's bound: pixels at a tip's end are
@@ -70,11 +73,14 @@ class _Corners:
     convex: NDArray[np.bool_]
 
 
-def sharpened(ring: type_points, field: NDArray[np.uint8], most_short_px: float, *, is_hard: bool) -> type_points:
-    """The ring with its corners drawn out as far as the pixels' alpha says.
+def sharpened(
+    ring: type_points, smooth: type_points, field: NDArray[np.uint8], most_short_px: float, *, is_hard: bool
+) -> type_points:
+    """The smooth ring with its corners drawn out as far as the pixels' alpha says.
 
     Args:
         ring: Vertices (n, 2) in pixels, first not repeated; what is opaque lies to the left on the screen.
+        smooth: The same vertices, moved onto smooth curves where their edge allows.
         field: Alpha levels.
         most_short_px: How far a tip may stop short of where its edges meet.
         is_hard: Whether edges are steps from full to empty pixels.
@@ -82,18 +88,18 @@ def sharpened(ring: type_points, field: NDArray[np.uint8], most_short_px: float,
     count = len(ring)
     edges = HARD if is_hard else ANTIALIASED
     if count < 4 * (edges.near + edges.arm):
-        return ring
+        return smooth
     corners = _corners(ring, edges)
     if not len(corners.at):
-        return ring
+        return smooth
     middle = ring[corners.at]
     back, good = _blunt(middle, corners, field, edges)
     way = np.linalg.norm(corners.tips - middle, axis=1)
-    short = np.where(corners.convex, np.minimum(SHORT_OF_TIP * way, most_short_px), 0.0)
+    short = np.where(corners.convex & (not is_hard), np.minimum(SHORT_OF_TIP * way, most_short_px), 0.0)
     inwards = corners.out - corners.into
     inwards /= np.linalg.norm(inwards, axis=1, keepdims=True)
     placed = corners.tips + (back + short)[:, None] * inwards
-    return _with_tips(ring, corners.at[good], placed[good], edges.near)
+    return _with_tips(smooth, corners.at[good], placed[good], edges.near)
 
 
 def _corners(ring: type_points, edges: _Edges) -> _Corners:
@@ -111,7 +117,8 @@ def _corners(ring: type_points, edges: _Edges) -> _Corners:
     tips = start + along[:, None] * into
     moved = np.linalg.norm(tips - ring, axis=1)
     bend = np.abs(turn)
-    found = (bend > edges.least_turn) & (bend < MOST_TURN) & (straight < edges.straight_px) & (moved < MOST_MOVED_PX)
+    is_corner = (bend > edges.least_turn) & (bend < MOST_TURN) & (straight < edges.straight_px)
+    found = is_corner & (moved * np.cos(bend / 2) < edges.most_moved_px)
     chosen = np.flatnonzero(found)
     if not len(chosen):
         return _Corners(chosen, tips[chosen], into[chosen], out[chosen], turn[chosen] > 0)
@@ -169,8 +176,7 @@ def _blunt(
     cover = covered.reshape(len(cell), len(offsets), FINER, len(offsets), FINER).mean(axis=(2, 4))
     missing = (cover - own).sum(axis=(1, 2))
     different = np.abs(cover - own).sum(axis=(1, 2))
-    # Steps of hard edges say nothing about single tenths of a pixel.
-    missing = np.where(edges is HARD, np.maximum(missing - 1.5, 0.0), missing)
+    missing = np.where(edges is HARD, np.maximum(missing - STEPS_PX2, 0.0), missing)
     sine = np.abs(corners.into[:, 0] * corners.out[:, 1] - corners.into[:, 1] * corners.out[:, 0])
     share = np.clip(1 - missing / np.maximum(LEG_PX**2 * sine / 2, 1e-6), 0.0, 1.0)
     depth = LEG_PX * np.linalg.norm(corners.out - corners.into, axis=1) / 2

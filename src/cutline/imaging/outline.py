@@ -115,7 +115,8 @@ def _kept(
 
     def ring(number: int) -> NDArray[np.float64]:
         is_hard = bool(boundaries.hard[number])
-        return sharpened(boundaries.ring(number), field, short_px, is_hard=is_hard) + origin
+        points, smooth = boundaries.ring(number), boundaries.smooth_ring(number)
+        return sharpened(points, smooth, field, short_px, is_hard=is_hard) + origin
 
     polygons = []
     for piece in np.flatnonzero(outer & (areas >= least)).tolist():

@@ -84,3 +84,32 @@ def test_a_pixel_alone_has_a_ring() -> None:
     x_min, y_min, x_max, y_max = found.boxes[0]
     assert 9 <= x_min < 9.5 < x_max <= 10
     assert 7 <= y_min < 7.5 < y_max <= 8
+
+
+@pytest.mark.parametrize("degrees", [3.0, 7.0, 12.0, 20.0, 38.0])
+def test_a_straight_hard_edge_is_found_between_its_steps(degrees: float) -> None:
+    """Along the sides of a turned square of full pixels, smooth points lie within a quarter of a pixel of the line."""
+    x, y = samples()
+    along, across = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    u, v = (x - 30.3) * along + (y - 29.6) * across, (y - 29.6) * along - (x - 30.3) * across
+    level = covered(np.maximum(abs(u), abs(v)) < 20)
+    ring = trace_boundaries(np.where(level >= 128, 255, 0).astype(np.uint8)).smooth_ring(0)
+
+    ring_u = (ring[:, 0] - 30.3) * along + (ring[:, 1] - 29.6) * across
+    ring_v = (ring[:, 1] - 29.6) * along - (ring[:, 0] - 30.3) * across
+    side = (abs(ring_v) < 8) & (ring_u > 0)
+    assert side.sum() > 14
+    assert np.abs(ring_u[side] - 20).max() < 0.25
+
+
+def test_smoothing_leaves_hard_corners_and_level_edges_alone() -> None:
+    """A square of full pixels along the grid keeps its sides where they are, up to the points next to its corners."""
+    field = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    field[10:40, 20:50] = 255
+    found = trace_boundaries(field)
+
+    ring = found.smooth_ring(0)
+    middle = (abs(ring - (35, 25)) < 9).any(axis=1)
+    sides = np.abs(np.abs(ring[middle] - (35, 25)).max(axis=1) - 15)
+    assert sides.max() < 0.03
+    assert np.abs(ring - found.ring(0)).max() < 0.2
