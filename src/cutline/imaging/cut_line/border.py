@@ -10,6 +10,7 @@ from shapely import MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.sticker_spec import ResolvedSpec
+from cutline.imaging.cut_line.rings import smallest_radius_mm
 from cutline.imaging.shapes import ARC_SAGITTA_MM, closed, filled, offset, opened, polygons_of
 
 SLACKS_MM: Final = (0.003, 0.01)
@@ -21,6 +22,9 @@ OPENED_SLACK_MM: Final = 0.004
 TINY_RADIUS_MM: Final = 0.1
 CHORDS_MM: Final = 0.004
 """Arcs of an offset are made of chords, which lose up to this much of their radius."""
+WIDE: Final = 3.0
+"""Times the least radius that no bend of the pieces is under, where convex corners need no slack. It would narrow the
+gaps between pieces, and the neck across a gap nearly as wide as the closing disc moves by several times as much."""
 MIN_PIECE_MM2: Final = 0.5
 SMOOTHING_TO_MM: Final = 4.0
 SPIKE_MM2: Final = 0.02
@@ -80,7 +84,9 @@ def smoothed(pieces: MultiPolygon, spec: ResolvedSpec, slack_mm: float = SLACKS_
     if least == 0:
         return closed(pieces, radius) if radius > CHORDS_MM else filled(pieces)
     inwards = slack_mm if radius < least + slack_mm else 0.0
-    outwards = inwards + CHORDS_MM + slack_mm if spec.border_mm < least + inwards + CHORDS_MM else 0.0
+    outwards = 0.0
+    if spec.border_mm < least + inwards + CHORDS_MM and smallest_radius_mm(pieces) < WIDE * least:
+        outwards = inwards + CHORDS_MM + slack_mm
     if is_opened(spec):
         outwards = max(0.0, inwards - OPENED_SLACK_MM)
     shape = filled(offset(offset(pieces, radius + outwards), -radius - inwards))
