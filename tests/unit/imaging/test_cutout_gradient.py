@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 from cutline.domain.outputs import CutoutMethod
 from cutline.imaging.cutout import cut_out
+from cutline.imaging.cutout.background import Background
 from cutline.imaging.model import Artwork, Cutout
 from tests.unit.imaging.pixel_art import as_jpeg, composed, coverage, overlap, type_levels
 
@@ -114,3 +117,33 @@ def test_an_outline_between_two_colours_is_no_mixture_of_them() -> None:
     cutout = cut(Artwork(opaque, "image/png", has_alpha=False, vector=False))
 
     assert overlap(cutout.rgba[..., 3], cover) > 0.995
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "height", "width"), [(192, 160, 600, 500), (40, 192, 41, 197), (1, 5, 3, 9)]
+)
+def test_a_field_is_stretched_as_an_image_is(rows: int, columns: int, height: int, width: int) -> None:
+    """The full background is the field enlarged between its pixels, to a level of rounding."""
+    field = np.random.default_rng(4).uniform(-3, 258, (rows, columns, 3)).astype(np.float32)
+    background = Background(field.mean(axis=(0, 1)), field, None, 0.0, 1.0)
+
+    found = background.over(width, height)
+
+    right = cv2.resize(np.clip(field, 0, 255), (width, height), interpolation=cv2.INTER_LINEAR)
+    assert found is not None
+    assert np.abs(found - right).max() <= 0.51
+
+
+def test_a_field_takes_no_floats_at_full_size() -> None:
+    """Stretching over six megapixels takes little more memory than the three bytes a pixel that come out."""
+    field = np.full((192, 144, 3), 100, np.float32)
+    background = Background(field.mean(axis=(0, 1)), field, None, 0.0, 1.0)
+
+    tracemalloc.start()
+    try:
+        background.over(2_100, 2_900)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 3 * 2_100 * 2_900 <= peak_bytes < 5 * 2_100 * 2_900

@@ -37,6 +37,8 @@ _FIT_ROUNDS: Final = 3
 # Levels that a pixel may differ from its neighbours' mean within a smooth gradient.
 _FAINT_EDGE: Final = 0.8
 _REST_SIGMA_PX: Final = 3.0
+# What a band of the full canvas needs as floats stays in the processor's cache.
+_BAND_ROWS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,7 @@ class Background:
         """The gradient or pattern as an image of that size; None for one colour."""
         if self.field is None:
             return self.pattern
-        levels = np.clip(self.field, 0, 255)
-        full = cv2.resize(levels, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(np.rint(full), dtype=np.uint8)
+        return _stretched(np.clip(self.field, 0, 255), width_px, height_px)
 
 
 def find_background(rgba: type_rgba) -> Background | None:
@@ -93,6 +93,24 @@ def find_background(rgba: type_rgba) -> Background | None:
     if drawn is not None and (smooth is None or drawn.border_share > smooth.border_share - _LEAST_GAIN):
         return drawn
     return smooth or flat
+
+
+def _stretched(levels: type_levels, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    """A field stretched over a canvas, between its rows and columns; band by band, since floats take much memory."""
+    rows = levels.shape[0]
+    wide = cv2.resize(levels, (width_px, rows), interpolation=cv2.INTER_LINEAR).reshape(rows, -1)
+    place = np.clip((np.arange(height_px, dtype=np.float32) + 0.5) * rows / height_px - 0.5, 0, rows - 1)
+    above = np.minimum(place.astype(np.intp), max(0, rows - 2))
+    share = (place - above)[:, None]
+    full = np.empty((height_px, width_px * 3), np.uint8)
+    for top in range(0, height_px, _BAND_ROWS):
+        band = slice(top, top + _BAND_ROWS)
+        upper, lower = wide[above[band]], wide[np.minimum(above[band] + 1, rows - 1)]
+        lower -= upper
+        lower *= share[band]
+        lower += upper
+        cv2.convertScaleAbs(lower, full[band])
+    return full.reshape(height_px, width_px, 3)
 
 
 def _drawn_gradient(small: type_levels, flat: Background | None) -> Background | None:
