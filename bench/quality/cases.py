@@ -24,7 +24,7 @@ from bench.quality.cutout_metrics import (
     hole_recall,
     intersection_over_union,
 )
-from bench.quality.drawing import Drawing, type_rgba
+from bench.quality.drawing import Drawing, FineAlpha, type_rgba
 from bench.quality.truth import Truth
 from cutline.domain.artwork import ArtworkLimits
 from cutline.domain.errors import ArtworkError
@@ -59,6 +59,13 @@ class Source:
             return _DRAWINGS[self.name].render()
         with Image.open(self.path) as file:
             return np.asarray(file.convert("RGBA"))
+
+    def fine_alpha(self, alpha: NDArray[np.uint8]) -> FineAlpha:
+        """Alpha to trace where the art ends: of a drawing as it was before it became pixels, of a file its own."""
+        if self.path is not None:
+            return FineAlpha(alpha, 1, (0, 0))
+        left, top, width, height = cv2.boundingRect(alpha)
+        return _DRAWINGS[self.name].fine_alpha((left, top, width, height))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,10 @@ class CompositeFigures:
 
 @dataclass(frozen=True, slots=True)
 class CutLineFigures:
-    """The cut line of one artwork: from its exact alpha, or from its composite on a background."""
+    """The cut line of one artwork: from its exact alpha, or from its composite on a background.
+
+    `pixel_mm` is the side of a source pixel on the sticker; None where the engine refused.
+    """
 
     art: str
     source: str
@@ -121,6 +131,7 @@ class CutLineFigures:
     semi_transparent: bool
     boundary_near: float
     refusal: str | None
+    pixel_mm: float | None
     measures: CutLineMeasures | None
 
 
@@ -215,12 +226,13 @@ def _cut_lines(source: Source, truth: Truth, near_white: float) -> tuple[CutLine
     Image.fromarray(truth.rgba).save(file, "PNG", compress_level=1)
     white = next(background for background in drawn_backgrounds() if background.kind is Kind.WHITE)
     composite, _ = white.compose(truth.rgba, white.behind(truth.rgba, source.name))
+    fine = source.fine_alpha(truth.alpha)
     figures = []
     for name, data, method in (
         ("alpha", file.getvalue(), CutoutMethod.ALPHA),
         ("white", composite, CutoutMethod.AUTO),
     ):
-        measures, refusal = _cut_line(data, method, truth.alpha)
+        pixel_mm, measures, refusal = _cut_line(data, method, fine, truth.alpha.shape[1])
         figures.append(
             CutLineFigures(
                 art=source.name,
@@ -230,13 +242,17 @@ def _cut_lines(source: Source, truth: Truth, near_white: float) -> tuple[CutLine
                 semi_transparent=truth.is_semi_transparent,
                 boundary_near=0.0 if name == "alpha" else near_white,
                 refusal=refusal,
+                pixel_mm=pixel_mm,
                 measures=measures,
             )
         )
     return tuple(figures)
 
 
-def _cut_line(data: bytes, method: CutoutMethod, alpha: NDArray[np.uint8]) -> tuple[CutLineMeasures | None, str | None]:
+def _cut_line(
+    data: bytes, method: CutoutMethod, alpha: FineAlpha, width_px: int
+) -> tuple[float | None, CutLineMeasures | None, str | None]:
+    """The side of a source pixel in mm, the measures, and the reason of a refusal."""
     spec = resolve(
         StickerSpec(
             border_mm=BORDER_MM,
@@ -250,13 +266,14 @@ def _cut_line(data: bytes, method: CutoutMethod, alpha: NDArray[np.uint8]) -> tu
     try:
         sticker = process(data, spec)
     except ArtworkError as error:
-        return None, error.reason.value
+        return None, None, error.reason.value
     canvas = sticker.geometry.canvas_box
+    pixel_mm = canvas.width_mm / width_px
     right = reference(
         alpha,
-        mm_per_px=canvas.width_mm / alpha.shape[1],
+        mm_per_px=pixel_mm,
         origin_mm=(canvas.x_mm, canvas.y_mm),
         border_mm=BORDER_MM,
         closing_radius_mm=sticker.geometry.closing_radius_mm,
     )
-    return measure_cut_line([path.path_data for path in sticker.cut_paths], right), None
+    return pixel_mm, measure_cut_line([path.path_data for path in sticker.cut_paths], right), None

@@ -1,7 +1,8 @@
 """Measures of emitted cut paths against the exact offset of exact alpha.
 
 Nothing of the engine's own geometry is used: paths are read from their path data, and the reference is traced,
-offset and closed here, with 256 segments a quadrant. All in mm in the paths' own frame.
+offset and closed here, with 256 segments a quadrant. Drawn art is traced before it became pixels: contours between
+pixels cut its corners, by a third of a pixel and more. All in mm in the paths' own frame.
 """
 
 from __future__ import annotations
@@ -19,10 +20,17 @@ from numpy.typing import NDArray
 from shapely import LinearRing, Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
+from bench.quality.drawing import FineAlpha
+
 QUADRANT_SEGMENTS: Final = 256
 SPECK_AREA_MM2: Final = 0.5
 """A smaller piece of art is dirt by the rules of cut lines, unless it is all there is."""
 SPECK_AREA_SHARE: Final = 1e-4
+SIMPLIFY_MM: Final = 0.0005
+CUSP_MM2: Final = 0.001
+DECIDING_MM: Final = 0.01
+UNDECIDED_MM: Final = 0.05
+EMPTY: Final[BaseGeometry] = Polygon()
 CORNER_DEGREES: Final = 3.0
 STEP_MM: Final = 0.05
 _SAMPLES: Final = 64
@@ -37,11 +45,13 @@ class Reference:
 
     Attributes:
         wanted: Art grown by the border, holes filled; a cut line must contain it.
-        line: The same, closed with the closing radius; a cut line must follow its edge.
+        line: The same, closed with the closing radius and without cusps; a cut line must follow its edge.
+        undecided: Where DECIDING_MM more or less of radius close a gap or leave it open, so that either is right.
     """
 
     wanted: BaseGeometry
     line: BaseGeometry
+    undecided: BaseGeometry = EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +60,9 @@ class CutLineMeasures:
 
     Attributes:
         out_of_line_mm: How far wanted art stands out of the paths at most; 0 for containment.
-        max_deviation_mm: Greatest distance between paths and reference, looked at from either side.
+        max_deviation_mm: Greatest distance between paths and reference, looked at from either side, where decided.
         mean_deviation_mm: Mean distance of points spread evenly on the paths from the reference.
+        undecided_mm: Length of the paths where the reference is undecided.
         min_radius_mm: Smallest radius of curvature on the paths; 0 at a corner.
         segments: Cubic segments of all paths.
         segments_per_100_mm: The same by length.
@@ -61,6 +72,7 @@ class CutLineMeasures:
     out_of_line_mm: float
     max_deviation_mm: float
     mean_deviation_mm: float
+    undecided_mm: float
     min_radius_mm: float
     segments: int
     segments_per_100_mm: float
@@ -68,7 +80,7 @@ class CutLineMeasures:
 
 
 def reference(
-    alpha: NDArray[np.uint8],
+    alpha: FineAlpha,
     *,
     mm_per_px: float,
     origin_mm: tuple[float, float],
@@ -78,19 +90,23 @@ def reference(
     """Traces alpha at one half, drops specks, fills holes, offsets by the border and closes.
 
     Args:
-        alpha: Exact alpha, shape (height, width).
-        mm_per_px: Scale of the sticker.
+        alpha: Exact alpha.
+        mm_per_px: Scale of the sticker, for the artwork's pixels.
         origin_mm: Where the canvas's top left corner lies in the paths' frame.
         border_mm: Offset with round joins, 0 or more.
         closing_radius_mm: Radius concave places are filled with.
     """
-    pieces = _pieces(alpha)
-    scale = np.array([mm_per_px, mm_per_px])
-    shapes = [Polygon(ring * scale + origin_mm) for ring in pieces]
+    rings = [ring / alpha.finer + alpha.corner_px for ring in _pieces(alpha.levels)]
+    shapes = [Polygon(ring * mm_per_px + origin_mm).simplify(SIMPLIFY_MM) for ring in rings]
     least = max(SPECK_AREA_MM2, SPECK_AREA_SHARE * max(shape.area for shape in shapes))
     kept = [shape for shape in shapes if shape.area >= least] or [max(shapes, key=lambda shape: shape.area)]
     wanted = _filled(_grown(shapely.union_all(kept), border_mm))
-    return Reference(wanted, _filled(_grown(_grown(wanted, closing_radius_mm), -closing_radius_mm)))
+    narrower, line, wider = (
+        _without_cusps(_filled(_grown(_grown(wanted, radius), -radius)), radius)
+        for radius in (closing_radius_mm - DECIDING_MM, closing_radius_mm, closing_radius_mm + DECIDING_MM)
+    )
+    apart = wider.difference(narrower).buffer(-UNDECIDED_MM / 2)
+    return Reference(wanted, line, apart.buffer(2 * UNDECIDED_MM) if not apart.is_empty else EMPTY)
 
 
 def measure_cut_line(path_data: Sequence[str], right: Reference) -> CutLineMeasures:
@@ -102,12 +118,14 @@ def measure_cut_line(path_data: Sequence[str], right: Reference) -> CutLineMeasu
     on_reference = np.concatenate([_spread(ring) for ring in _rings(right.line)])
     to_reference = _distances(on_paths, _rings(right.line))
     to_paths = _distances(on_reference, rings)
+    decided = [~shapely.contains_xy(right.undecided, points) for points in (on_paths, on_reference)]
     length_mm = sum(LinearRing(ring).length for ring in rings)
     segments = sum(len(control) for control in paths)
     return CutLineMeasures(
         out_of_line_mm=_out_of_line(right.wanted, face),
-        max_deviation_mm=float(max(to_reference.max(), to_paths.max())),
+        max_deviation_mm=float(max(to_reference[decided[0]].max(), to_paths[decided[1]].max())),
         mean_deviation_mm=float(to_reference.mean()),
+        undecided_mm=STEP_MM * int(np.count_nonzero(~decided[0])),
         min_radius_mm=min(smallest_radius(control) for control in paths),
         segments=segments,
         segments_per_100_mm=100 * segments / length_mm,
@@ -165,6 +183,20 @@ def _pieces(alpha: NDArray[np.uint8]) -> list[type_points]:
     filled: Any = generator.filled(127.5, 256.0)  # its type depends on the fill type
     rings, offsets = filled
     return [np.asarray(points[: cuts[1]]) - 0.5 for points, cuts in zip(rings, offsets, strict=True)]
+
+
+def _without_cusps(line: BaseGeometry, radius_mm: float) -> BaseGeometry:
+    """The line without the points between arcs of discs that nearly meet, which a blade of that radius cannot follow.
+
+    What it cannot reach but what holds pieces together is a neck, and stays.
+    """
+    reached = _grown(_grown(line, -radius_mm), radius_mm)
+    for part in shapely.get_parts(line.difference(reached)):
+        if part.area > CUSP_MM2:
+            rest = line.difference(part.buffer(SIMPLIFY_MM))
+            if shapely.get_num_geometries(rest) <= shapely.get_num_geometries(line):
+                line = rest
+    return line
 
 
 def _grown(shape: BaseGeometry, distance_mm: float) -> BaseGeometry:

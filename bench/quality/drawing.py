@@ -19,9 +19,28 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SUPERSAMPLING: Final = 3
+FINE_SIDE_PX: Final = 5_000
+"""How long the longer side of art is rendered to tell its outline, if that is within MOST_FINER of its pixels."""
+MOST_FINER: Final = 48
 
 type_rgba = NDArray[np.uint8]
+type_box = tuple[int, int, int, int]
 type_finish = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class FineAlpha:
+    """Alpha of a part of an artwork, finer than its pixels.
+
+    Attributes:
+        levels: Its levels, of shape (height, width).
+        finer: How many of them go along a pixel's side.
+        corner_px: The part's left and top in the artwork's pixels.
+    """
+
+    levels: NDArray[np.uint8]
+    finer: int
+    corner_px: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +64,31 @@ class Drawing:
 
     def render(self) -> type_rgba:
         """Straight RGBA of shape (height_px, width_px, 4); colour is 0 where alpha is."""
-        fine = _premultiplied(_rendered(self.body, self.width_px, self.height_px))
-        if self.finish is not None:
-            fine = self.finish(fine, generator_for(self.name))
         size = (self.width_px, self.height_px)
-        return _straight(np.asarray(cv2.resize(fine, size, interpolation=cv2.INTER_AREA), dtype=np.float32))
+        small = cv2.resize(self._premultiplied(), size, interpolation=cv2.INTER_AREA)
+        return _straight(np.asarray(small, dtype=np.float32))
+
+    def fine_alpha(self, box: type_box) -> FineAlpha:
+        """The alpha of a part of the canvas as it was before it became pixels.
+
+        Paths are rendered many times as fine as the artwork; what a finish adds is as fine as it is drawn.
+
+        Args:
+            box: The part, as left, top, width and height in pixels.
+        """
+        left, top, width, height = box
+        if self.finish is None:
+            finer = min(MOST_FINER, max(SUPERSAMPLING, FINE_SIDE_PX // max(width, height)))
+            alpha = _rendered(self.body, box, finer)[..., 3]
+        else:
+            finer = SUPERSAMPLING
+            rows, columns = slice(finer * top, finer * (top + height)), slice(finer * left, finer * (left + width))
+            alpha = np.rint(self._premultiplied()[rows, columns, 3]).astype(np.uint8)
+        return FineAlpha(alpha, finer, (left, top))
+
+    def _premultiplied(self) -> NDArray[np.float32]:
+        fine = _premultiplied(_rendered(self.body, (0, 0, self.width_px, self.height_px), SUPERSAMPLING))
+        return fine if self.finish is None else self.finish(fine, generator_for(self.name))
 
 
 def generator_for(*names: str) -> np.random.Generator:
@@ -58,9 +97,10 @@ def generator_for(*names: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8]))
 
 
-def _rendered(body: str, width_px: int, height_px: int) -> type_rgba:
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width_px} {height_px}">{body}</svg>'
-    png = resvg_py.svg_to_bytes(svg_string=svg, width=width_px * SUPERSAMPLING, skip_system_fonts=True)
+def _rendered(body: str, box: type_box, finer: int) -> type_rgba:
+    view = " ".join(str(number) for number in box)
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}">{body}</svg>'
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=box[2] * finer, skip_system_fonts=True)
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
 
 

@@ -116,7 +116,11 @@ def _density(lines: Sequence[CutLineFigures]) -> str:
     densities = sorted(one.measures.segments_per_100_mm for one in lines if one.measures is not None)
     if not densities:
         return "none"
-    return f"segments per 100 mm {densities[len(densities) // 2]:.1f} in the middle, {densities[-1]:.1f} at most"
+    undecided_mm = sum(one.measures.undecided_mm for one in lines if one.measures is not None)
+    return (
+        f"segments per 100 mm {densities[len(densities) // 2]:.1f} in the middle, {densities[-1]:.1f} at most; "
+        f"{undecided_mm:.0f} mm not judged, where 0.01 mm of radius closes a gap or leaves it open"
+    )
 
 
 def _or_dash(value: float | None, digits: int = DIGITS) -> str:

@@ -19,6 +19,11 @@ ENCLOSED_NEAR_MOST: Final = 0.005
 GOOD_IOU: Final = 0.9
 LEAST_OF_EACH: Final = 10
 WORST_NAMED: Final = 5
+EXACT_MM: Final = 0.05
+"""How near a cut line comes to the right one. Art is known to about a pixel where it is coarser than that, and a cutout
+is right to a pixel; both bounds are shown."""
+FINE_PIXEL_MM: Final = 25.4 / 150
+"""Art of pixels no larger is held to EXACT_MM by what it must contain, if it brings its alpha."""
 
 
 class Sense(StrEnum):
@@ -205,20 +210,31 @@ def cutout_verdicts(composites: Sequence[CompositeFigures]) -> list[Verdict]:
 
 def cut_line_verdicts(cut_lines: Sequence[CutLineFigures]) -> list[Verdict]:
     """The targets of cut lines from one source."""
-    drawn = [(one.art, one.measures) for one in cut_lines if one.measures is not None]
+    drawn = [(one.art, one.pixel_mm, one.measures) for one in cut_lines if one.pixel_mm and one.measures]
+    fine = [line for line in drawn if line[1] <= FINE_PIXEL_MM]
     refused = tuple(f"{one.art} {one.refusal}" for one in cut_lines if one.measures is None)
 
     def most(name: str, goal: float, figure: Callable[[CutLineMeasures], float]) -> Verdict:
-        ranked = sorted(((figure(measures), art) for art, measures in drawn), reverse=True)
+        ranked = sorted(((figure(measures), art) for art, _, measures in drawn), reverse=True)
         named = tuple(f"{art} {value:.3f}" for value, art in ranked[:WORST_NAMED] if value > goal)
         return Verdict(name, ranked[0][0] if ranked else None, goal, Sense.AT_MOST, len(drawn), named)
 
-    tightest = sorted((measures.min_radius_mm, art) for art, measures in drawn)
-    return [
+    def to_a_pixel(name: str, figure: Callable[[CutLineMeasures], float]) -> Verdict:
+        """By how much the figure passes EXACT_MM, or a pixel where that is more; the worst are named in mm."""
+        ranked = sorted(
+            ((figure(one) / max(EXACT_MM, pixel_mm), f"{art} {figure(one):.3f} mm") for art, pixel_mm, one in drawn),
+            reverse=True,
+        )
+        named = tuple(text for _, text in ranked[:WORST_NAMED])
+        return Verdict(name, ranked[0][0] if ranked else None, 1, Sense.AT_MOST, len(drawn), named)
+
+    outside = sorted(((one.out_of_line_mm, art) for art, _, one in fine), reverse=True)
+    tightest = sorted((measures.min_radius_mm, art) for art, _, measures in drawn)
+    found = [
         Verdict("refused", float(len(refused)), 0, Sense.AT_MOST, len(cut_lines), refused),
-        most("art standing out of the line, mm", 0.05, lambda one: one.out_of_line_mm),
-        most("greatest deviation, mm", 0.05, lambda one: one.max_deviation_mm),
-        most("mean deviation, mm", 0.05, lambda one: one.mean_deviation_mm),
+        to_a_pixel("art standing out: of 0.05 mm or a pixel", lambda one: one.out_of_line_mm),
+        to_a_pixel("greatest deviation: of 0.05 mm or a pixel", lambda one: one.max_deviation_mm),
+        most("mean deviation, mm", EXACT_MM, lambda one: one.mean_deviation_mm),
         most("crossings", 0, lambda one: one.crossings),
         Verdict(
             "least radius, mm",
@@ -229,6 +245,11 @@ def cut_line_verdicts(cut_lines: Sequence[CutLineFigures]) -> list[Verdict]:
             tuple(f"{art} {value:.3f}" for value, art in tightest[:WORST_NAMED] if value < 1.0),
         ),
     ]
+    if any(one.source == "alpha" for one in cut_lines):
+        worst = tuple(f"{art} {value:.3f}" for value, art in outside[:WORST_NAMED])
+        name, value = "art standing out, 150 dpi and finer, mm", outside[0][0] if outside else None
+        found.insert(1, Verdict(name, value, EXACT_MM, Sense.AT_MOST, len(fine), worst))
+    return found
 
 
 def confidence_figures(composites: Sequence[CompositeFigures], half: Half | None) -> ConfidenceFigures:

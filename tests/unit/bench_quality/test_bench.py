@@ -12,9 +12,11 @@ from PIL import Image
 
 from bench.quality.__main__ import main, sources_for
 from bench.quality.backgrounds import Kind
-from bench.quality.cases import CompositeFigures, Half
+from bench.quality.cases import CompositeFigures, CutLineFigures, Half
+from bench.quality.cut_line_metrics import CutLineMeasures
 from bench.quality.verdicts import (
     confidence_figures,
+    cut_line_verdicts,
     cutout_verdicts,
     has_tellable_holes,
     is_counted,
@@ -130,6 +132,38 @@ def test_confidence_is_judged_on_its_half_and_on_ten_of_each() -> None:
     assert confidence_figures([*good, *bad, *misled], None).photo_auroc == 0.5
     assert verdicts(*good, *bad, *misled)["photo: AUROC of confidence, judging half"]
     assert not verdicts(*good, *bad[:9])["photo: AUROC of confidence, judging half"]
+
+
+def line_of(source: str, pixel_mm: float, out_of_line_mm: float, deviation_mm: float) -> CutLineFigures:
+    """A cut line that is right but for what stands out of it and how far it strays."""
+    measures = CutLineMeasures(out_of_line_mm, deviation_mm, 0.01, 0.0, 1.0, 20, 10.0, 0)
+    return CutLineFigures(
+        art="bee",
+        source=source,
+        half=Half.JUDGING,
+        drawn=True,
+        semi_transparent=False,
+        boundary_near=0.0,
+        refusal=None,
+        pixel_mm=pixel_mm,
+        measures=measures,
+    )
+
+
+def missed_by(line: CutLineFigures) -> set[str]:
+    """Which targets a cut line misses."""
+    return {verdict.name for verdict in cut_line_verdicts([line]) if not verdict.is_met}
+
+
+def test_lines_are_held_to_a_twentieth_of_a_millimetre_or_a_pixel() -> None:
+    """Art of fine pixels that brings its alpha stands out 0.05 mm at most; all else is bound by its own pixels."""
+    in_mm, in_pixels = "art standing out, 150 dpi and finer, mm", "art standing out: of 0.05 mm or a pixel"
+    deviation = "greatest deviation: of 0.05 mm or a pixel"
+
+    assert missed_by(line_of("alpha", 0.1, 0.04, 0.09)) == set()
+    assert missed_by(line_of("alpha", 0.1, 0.06, 0.11)) == {in_mm, deviation}
+    assert missed_by(line_of("white", 0.1, 0.06, 0.06)) == set()
+    assert missed_by(line_of("white", 0.02, 0.06, 0.06)) == {in_pixels, deviation}
 
 
 def test_one_artwork_from_drawing_to_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

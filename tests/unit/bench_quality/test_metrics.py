@@ -16,6 +16,7 @@ from bench.quality.cutout_metrics import (
     hole_recall,
     intersection_over_union,
 )
+from bench.quality.drawing import Drawing, FineAlpha
 from bench.quality.truth import Truth, colour_difference
 
 KAPPA = 0.5522847498
@@ -153,7 +154,8 @@ def test_auroc() -> None:
 
 def test_reference_is_the_exact_offset_of_the_traced_art() -> None:
     """A square of 60 px at 0.5 mm a pixel becomes 30 mm, plus the border with round corners; its hole is filled."""
-    right = reference(ringed()[..., 3], mm_per_px=0.5, origin_mm=(-10.0, -10.0), border_mm=3, closing_radius_mm=1)
+    art = FineAlpha(ringed()[..., 3], 1, (0, 0))
+    right = reference(art, mm_per_px=0.5, origin_mm=(-10.0, -10.0), border_mm=3, closing_radius_mm=1)
 
     exact = box(0, 0, 30, 30).buffer(3, quad_segs=256)
     assert right.wanted.hausdorff_distance(exact) < 0.3  # marching squares cut a pixel's corner
@@ -161,6 +163,36 @@ def test_reference_is_the_exact_offset_of_the_traced_art() -> None:
     assert len(right.line.geoms if hasattr(right.line, "geoms") else [right.line]) == 1
     assert isinstance(right.line, Polygon)
     assert not right.line.interiors
+
+
+def test_drawn_art_is_traced_finer_than_its_pixels() -> None:
+    """Traced before it became pixels, a small square that ends within pixels has its corners to a hundredth of one."""
+    square = Drawing("square", 600, 600, '<rect x="100.3" y="200.6" width="50" height="50"/>')
+    alpha = square.render()[..., 3]
+    coarse, fine = (
+        reference(one, mm_per_px=1.0, origin_mm=(0.0, 0.0), border_mm=0, closing_radius_mm=1).wanted
+        for one in (FineAlpha(alpha, 1, (0, 0)), square.fine_alpha((100, 200, 51, 51)))
+    )
+
+    exact = box(100.3, 200.6, 150.3, 250.6)
+    assert fine.hausdorff_distance(exact) < 0.02
+    assert coarse.hausdorff_distance(exact) > 0.2
+
+
+def pair(gap_mm: float) -> Reference:
+    """The right answer for two discs of 10 mm radius with a gap between their borders of 2 mm, in pixels of 0.05 mm."""
+    x, y = np.meshgrid(np.arange(960) * 0.05 + 0.025, np.arange(440) * 0.05 + 0.025)
+    apart = np.minimum(np.hypot(x - 11, y - 11), np.hypot(x - (35 + gap_mm), y - 11))
+    alpha = (np.clip((10 - apart) / 0.05 + 0.5, 0, 1) * 255).astype(np.uint8)
+    return reference(
+        FineAlpha(alpha, 1, (0, 0)), mm_per_px=0.05, origin_mm=(0.0, 0.0), border_mm=2, closing_radius_mm=1
+    )
+
+
+@pytest.mark.parametrize(("gap_mm", "is_undecided"), [(1.0, False), (1.995, True), (2.3, False)])
+def test_a_gap_as_wide_as_the_closing_disc_is_not_judged(gap_mm: float, *, is_undecided: bool) -> None:
+    """Only where a hundredth of a millimetre closes a gap or leaves it open does either line count as right."""
+    assert pair(gap_mm).undecided.is_empty is not is_undecided
 
 
 def test_a_true_circle_measures_clean() -> None:
