@@ -24,6 +24,12 @@ MANY_EDGES: Final = 8
 That makes the same shape, but each step swallows detail that the next would have to carry: at once, the arcs around
 every grain of noise cross each other and take gigabytes."""
 FIRST_STEP_MM: Final = 0.1
+MANY_SHRUNK: Final = 1_500
+"""A piece of more coordinates is shrunk by half of the distance twice: thin parts are gone after the first half, and
+turned inside out they would cost ten times as much. Points that say nothing cost as much as others."""
+FINE_MM: Final = 0.001
+NO_DISTANCE_MM: Final = 1e-6
+"""A shorter way is none: GEOS loses whole pieces that it is asked to move by next to nothing."""
 
 
 def polygons_of(shape: BaseGeometry) -> MultiPolygon:
@@ -53,13 +59,12 @@ def offset(shape: BaseGeometry, distance_mm: float, *, sagitta_mm: float = ARC_S
     A grown shape comes without holes. Nothing here needs them, and GEOS leaves microscopic ones now and then, which
     shrinking would tear open.
     """
-    if distance_mm == 0:
+    if abs(distance_mm) < NO_DISTANCE_MM:
         return polygons_of(shape)
     # Piece by piece: GEOS takes much longer over the arcs of many pieces at once than over joining what comes out.
     pieces = np.array(polygons_of(shape).geoms)
     ragged = np.array([_is_ragged(piece, distance_mm) for piece in pieces], dtype=bool)
-    segments = _segments_per_quarter(abs(distance_mm), sagitta_mm)
-    moved = shapely.buffer(pieces[~ragged], distance_mm, quad_segs=segments)
+    moved = [_offset_at_once(piece, distance_mm, sagitta_mm) for piece in pieces[~ragged]]
     in_steps = [_offset_in_steps(piece, distance_mm, sagitta_mm) for piece in pieces[ragged]]
     parts = [*moved, *in_steps]
     if distance_mm > 0:
@@ -76,14 +81,18 @@ def _offset_in_steps(shape: BaseGeometry, distance_mm: float, sagitta_mm: float)
     step_mm = math.copysign(FIRST_STEP_MM, distance_mm)
     while shapely.get_num_coordinates(shape) > MANY_COORDINATES and abs(distance_mm) > 2 * abs(step_mm):
         shape = _offset_at_once(shape, step_mm, sagitta_mm)
+        shape = filled(shape) if distance_mm > 0 else shape
         distance_mm -= step_mm
         step_mm *= 2
     return _offset_at_once(shape, distance_mm, sagitta_mm)
 
 
 def _offset_at_once(shape: BaseGeometry, distance_mm: float, sagitta_mm: float) -> BaseGeometry:
-    moved = shape.buffer(distance_mm, quad_segs=_segments_per_quarter(abs(distance_mm), sagitta_mm))
-    return filled(moved) if distance_mm > 0 else moved
+    segments = _segments_per_quarter(abs(distance_mm), sagitta_mm)
+    if distance_mm < 0 and shapely.get_num_coordinates(shape) > MANY_SHRUNK:
+        distance_mm /= 2
+        shape = shape.simplify(FINE_MM).buffer(distance_mm, quad_segs=segments).simplify(FINE_MM)
+    return shape.buffer(distance_mm, quad_segs=segments)
 
 
 def closed(shape: BaseGeometry, radius_mm: float, *, sagitta_mm: float = ARC_SAGITTA_MM) -> MultiPolygon:
