@@ -16,6 +16,9 @@ CORNER_DEGREES: Final = 3.0
 NO_HANDLE_MM: Final = 1e-4
 """A shorter handle has no direction."""
 FLATTEN_TOLERANCE_MM: Final = 0.003
+SAMPLES: Final = 33
+FINER: Final = 12
+"""The tightest of the points of a segment is looked for among so many, then among so many to both sides of the best."""
 
 type_points = NDArray[np.float64]
 
@@ -68,15 +71,15 @@ class BezierPath:
     @cached_property
     def tightest(self) -> tuple[float, float, float]:
         """The smallest radius in mm, 0 at a corner, and the x and y where it is; infinite for straight lines."""
-        radii, points = radii_along(self.control)
+        radii, places = tightest_of(self.control)
         ends, starts = self._end_tangents()
         turns = np.degrees(np.arccos(np.clip((ends * starts).sum(axis=1), -1, 1)))
         if (corners := turns > CORNER_DEGREES).any():
             x, y = self.control[int(np.argmax(corners)), 3]
             return 0.0, float(x), float(y)
         least = int(np.argmin(radii))
-        x, y = points.reshape(-1, 2)[least]
-        return float(radii.ravel()[least]), float(x), float(y)
+        x, y = places[least]
+        return float(radii[least]), float(x), float(y)
 
     def _end_tangents(self) -> tuple[type_points, type_points]:
         """Unit tangents at the end of each segment and at the start of the next one."""
@@ -106,7 +109,7 @@ def number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def radii_along(control: type_points, samples: int = 17) -> tuple[type_points, type_points]:
+def radii_along(control: type_points, samples: int = 17) -> type_points:
     """Radii of curvature at evenly spread parameters, ends included.
 
     Args:
@@ -114,18 +117,30 @@ def radii_along(control: type_points, samples: int = 17) -> tuple[type_points, t
         samples: Points per segment.
 
     Returns:
-        Radii of shape (segments, samples) in mm, infinite on straight parts, and the points, (segments, samples, 2).
+        Radii of shape (segments, samples) in mm, infinite on straight parts.
     """
-    t = np.linspace(0, 1, samples)[None, :, None]
+    return _radii_at(control, np.linspace(0, 1, samples)[None, :, None])
+
+
+def tightest_of(control: type_points) -> tuple[type_points, type_points]:
+    """The smallest radius of each segment in mm, and where it is: shapes (segments,) and (segments, 2)."""
+    step = 1 / (SAMPLES - 1)
+    about = np.argmin(radii_along(control, SAMPLES), axis=1) * step
+    t = np.clip(about[:, None] + step * np.linspace(-1, 1, 2 * FINER + 1), 0, 1)[..., None]
+    radii = _radii_at(control, t)
+    best = np.argmin(radii, axis=1)
+    rows = np.arange(len(control))
+    return radii[rows, best], _at(control, t[rows, best])
+
+
+def _radii_at(control: type_points, t: type_points) -> type_points:
     p0, p1, p2, p3 = (control[:, None, i] for i in range(4))
     first = 3 * ((1 - t) ** 2 * (p1 - p0) + 2 * t * (1 - t) * (p2 - p1) + t**2 * (p3 - p2))
     second = 6 * ((1 - t) * (p2 - 2 * p1 + p0) + t * (p3 - 2 * p2 + p1))
     speed = np.linalg.norm(first, axis=2)
     bend = np.abs(first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0])
     with np.errstate(divide="ignore", invalid="ignore"):
-        radii = np.where(bend > 1e-9 * np.maximum(speed, 1e-12) ** 2, speed**3 / bend, np.inf)
-    points = (1 - t) ** 3 * p0 + 3 * t * (1 - t) ** 2 * p1 + 3 * t**2 * (1 - t) * p2 + t**3 * p3
-    return radii, points
+        return np.asarray(np.where(bend > 1e-9 * np.maximum(speed, 1e-12) ** 2, speed**3 / bend, np.inf))
 
 
 def line(start: type_points, end: type_points) -> type_points:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutline.imaging.cut_line.arcs import Arc, find_arcs, has_room, reaching_lines, touching
-from cutline.imaging.cut_line.bezier import BezierPath, line, radii_along, type_points
-from cutline.imaging.cut_line.polyline import Polyline
-from cutline.imaging.cut_line.span import Fits, Spans, fit_spans
+from cutline.imaging.cut_line.bezier import BezierPath, line, type_points
+from cutline.imaging.cut_line.polyline import Polyline, unit
+from cutline.imaging.cut_line.span import Spans
+from cutline.imaging.cut_line.stretches import fit_stretches
 
 CORNER_DEGREES: Final = 32.0
 """A vertex that turns more than this is a corner. Arcs of an offset turn 15 degrees a vertex at most."""
@@ -25,20 +26,20 @@ STRAIGHT_TURN: Final = (1.5, 10.0)
 """An edge that long is a straight part of the shape if the ring turns by so many degrees within so many mm past both
 its ends. Without that turn it may as well be the chord of a wide curve."""
 MAX_EDGE_MM: Final = 0.4
-"""Points are added where edges are longer; least squares weighs points, not lengths."""
-MIN_SPAN_MM: Final = 0.25
-"""A shorter piece is not split any more."""
-RADIUS_SLACK: Final = 0.97
-"""A piece that bends tighter than this share of the least radius is split; one above it is only eased."""
+SHARP_EDGE_MM: Final = 0.1
+"""Points are added where edges are longer; least squares weighs points, not lengths. The second is for edges between
+vertices that turn sharply: a curve through both may leave the edge between them."""
+SHARP_COSINE: Final = 0.97
 SHORTEST_GAP_MM: Final = 0.4
 """Two arcs with less than this between them may be joined where their circles touch."""
 CRUMB_MM: Final = 0.12
 CRUMB_COSINE: Final = 0.9
 """Elements shorter than that, and turning by less than this cosine, are no elements."""
+TILTED: Final = 0.15
+"""Share of its length, and of the angle, by which a cubic moves when a tangent is tilted; half of it at either end."""
 LINE_VERTICES: Final = 3
 """A line may end that many vertices further: its end may have been put together with what follows."""
 NO_TURN_COSINE: Final = 1 - 1e-5
-LEVELS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -203,8 +204,8 @@ def _elements(
 ) -> list[type_points]:
     """Cubics of all elements in order."""
     count = len(ring)
-    joints = _without_short_gaps(joints, straight, arcs)
-    polyline = Polyline(ring, MAX_EDGE_MM)
+    joints = _without_short_gaps(joints, straight, arcs, tolerance_mm=tolerance_mm, min_radius_mm=min_radius_mm)
+    polyline = Polyline(ring, _longest_edges(ring))
     slots: list[list[type_points]] = [[] for _ in joints]
     gaps: list[tuple[int, _Joint, _Joint]] = []
     for number, (joint, after) in enumerate(zip(joints, joints[1:] + joints[:1], strict=True)):
@@ -229,17 +230,25 @@ def _elements(
     return [cubic for slot in slots for cubic in slot]
 
 
-def _without_short_gaps(joints: list[_Joint], straight: NDArray[np.bool_], arcs: dict[int, Arc]) -> list[_Joint]:
+def _without_short_gaps(
+    joints: list[_Joint],
+    straight: NDArray[np.bool_],
+    arcs: dict[int, Arc],
+    *,
+    tolerance_mm: float,
+    min_radius_mm: float,
+) -> list[_Joint]:
     """The joints, those put together that leave no more than a crumb between them.
 
     A crumb bends as the rounding of its coordinates has it. Next to a straight line it stays if it turns: the line
-    keeps its direction, and would meet what follows at a corner.
+    keeps its direction, and would meet what follows at a corner. It stays, too, where it is a bend of the shape and
+    its neighbours would leave the shape if they had to turn in its place.
     """
     kept = list(joints)
     number = 0
     while number < len(kept) and len(kept) > 4:
         joint, after = kept[number], kept[(number + 1) % len(kept)]
-        short = float(np.linalg.norm(after.point - joint.point)) < CRUMB_MM
+        short = _apart(joint, after) < CRUMB_MM
         is_gap = joint.vertex not in arcs and not straight[joint.vertex]
         smooth = all(
             float(one @ other) > CRUMB_COSINE
@@ -250,8 +259,12 @@ def _without_short_gaps(joints: list[_Joint], straight: NDArray[np.bool_], arcs:
             )
         )
         turns = float(joint.arriving @ after.leaving) < NO_TURN_COSINE
+        angle = float(np.arccos(np.clip(joint.arriving @ after.leaving, -1, 1)))
+        following = kept[(number + 2) % len(kept)]
+        beside = max(_apart(kept[number - 1], joint), _apart(after, following))
+        is_bend = _apart(joint, after) > min_radius_mm * angle and TILTED * angle * beside > tolerance_mm
         behind_line, before_line = bool(straight[kept[number - 1].vertex]), bool(straight[after.vertex])
-        if short and is_gap and smooth and not (turns and (behind_line or before_line)):
+        if short and is_gap and smooth and not is_bend and not (turns and (behind_line or before_line)):
             point, tangent = (joint.point + after.point) / 2, _mean(joint.arriving, after.leaving)
             kept[(number + 1) % len(kept)] = _Joint(after.vertex, point, tangent, tangent)
             del kept[number]
@@ -260,76 +273,20 @@ def _without_short_gaps(joints: list[_Joint], straight: NDArray[np.bool_], arcs:
     return kept
 
 
+def _longest_edges(ring: type_points) -> type_points:
+    """How long the parts of each edge may be."""
+    headings = unit(np.roll(ring, -1, axis=0) - ring)
+    turns = (headings * np.roll(headings, 1, axis=0)).sum(axis=1) < SHARP_COSINE
+    return np.where(turns | np.roll(turns, -1), SHARP_EDGE_MM, MAX_EDGE_MM)
+
+
+def _apart(joint: _Joint, other: _Joint) -> float:
+    return float(np.linalg.norm(other.point - joint.point))
+
+
 def _between(joint: _Joint, after: _Joint, cubics: list[type_points]) -> list[type_points]:
     """An arc's cubics with their ends and tangents put on the joints, which neighbours may have moved a little."""
     leaving, arriving = np.linalg.norm(cubics[0][1] - cubics[0][0]), np.linalg.norm(cubics[-1][3] - cubics[-1][2])
     cubics[0][:2] = joint.point, joint.point + leaving * joint.leaving
     cubics[-1][2:] = after.point - arriving * after.arriving, after.point
     return cubics
-
-
-def fit_stretches(
-    polyline: Polyline, spans: Spans, tolerance_mm: float, min_radius_mm: float
-) -> list[list[type_points]]:
-    """Cubics for each stretch in order, by splitting all of them until each holds tolerance and radius."""
-    done: list[tuple[NDArray[np.intp], NDArray[np.float64], type_points]] = []
-    roots = np.arange(len(spans))
-    fits = fit_spans(polyline, spans, tolerance_mm)
-    for _ in range(LEVELS):
-        radius = least_radii(fits.control)
-        length = spans.end - spans.start
-        too_far = fits.error > tolerance_mm
-        too_tight = ~too_far & (radius < RADIUS_SLACK * min_radius_mm)
-        splits = (too_far & (length > MIN_SPAN_MM)) | (too_tight & (length > 2 * MIN_SPAN_MM))
-        done.append((roots[~splits], spans.start[~splits], fits.control[~splits]))
-        if not splits.any():
-            break
-        parents, tight = spans.chosen(splits), too_tight[splits]
-        halves = _halves(polyline, parents, fits.worst[splits], tight, tolerance_mm)
-        fitted = fit_spans(polyline, halves, tolerance_mm)
-        # Splitting for the radius helps only while the points say more than their own rounding noise.
-        least = least_radii(fitted.control).reshape(-1, 2).min(axis=1)
-        useless = tight & (least <= radius[splits])
-        done.append((roots[splits][useless], parents.start[useless], fits.control[splits][useless]))
-        keep = np.repeat(~useless, 2)
-        roots = np.repeat(roots[splits], 2)[keep]
-        spans = halves.chosen(keep)
-        fits = Fits(fitted.control[keep], fitted.error[keep], fitted.worst[keep])
-    root, start, control = (np.concatenate(part) for part in zip(*done, strict=True))
-    order = np.lexsort((start, root))
-    ordered: list[list[type_points]] = [[] for _ in range(int(root.max()) + 1)]
-    for index in order:
-        ordered[int(root[index])].append(control[index])
-    return ordered
-
-
-def _halves(
-    polyline: Polyline, spans: Spans, worst: NDArray[np.float64], tight: NDArray[np.bool_], tolerance_mm: float
-) -> Spans:
-    """Both parts of each stretch, next to each other: split at the worst point, or where its bend changes most."""
-    length = spans.end - spans.start
-    margin = np.minimum(0.1 * length, MIN_SPAN_MM / 2)
-    at = np.clip(worst, spans.start + margin, spans.end - margin)
-    if tight.any():
-        at[tight] = polyline.bend_changes(spans.start[tight], spans.end[tight])
-    room = np.minimum(at - spans.start, spans.end - at)
-    tangents = polyline.tangents(at, room, tolerance_mm)
-    if tight.any():
-        tangents[tight] = polyline.tangents_between_bends(at[tight], room[tight])
-    points = polyline.at(at)
-    return Spans(
-        np.stack([spans.start, at], axis=1).ravel(),
-        np.stack([at, spans.end], axis=1).ravel(),
-        np.stack(
-            [np.stack([spans.ends[:, 0], points], axis=1), np.stack([points, spans.ends[:, 1]], axis=1)], axis=1
-        ).reshape(-1, 2, 2),
-        np.stack(
-            [np.stack([spans.tangents[:, 0], tangents], axis=1), np.stack([tangents, spans.tangents[:, 1]], axis=1)],
-            axis=1,
-        ).reshape(-1, 2, 2),
-    )
-
-
-def least_radii(control: type_points) -> NDArray[np.float64]:
-    """Smallest radius along each cubic, in mm."""
-    return np.asarray(radii_along(control)[0].min(axis=1))

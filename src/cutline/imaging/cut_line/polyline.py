@@ -31,7 +31,7 @@ _TO_END_PARABOLA: Final = _parabola(_ONE_SIDED)
 class Polyline:
     """A closed ring (n, 2) in mm; distances run twice around it, so that any piece is one interval."""
 
-    def __init__(self, ring: type_points, longest_edge_mm: float) -> None:
+    def __init__(self, ring: type_points, longest_edge_mm: float | NDArray[np.float64]) -> None:
         lengths = np.linalg.norm(np.roll(ring, -1, axis=0) - ring, axis=1)
         self.vertices = np.concatenate([[0.0], np.cumsum(lengths)])
         """Distance of each vertex of the ring; the last is the ring's length."""

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cutline.imaging.cut_line.bezier import radii_along, type_points
+from cutline.imaging.cut_line.bezier import tightest_of, type_points
 from cutline.imaging.cut_line.polyline import unit
 
 ENOUGH: Final = 1.0002
@@ -20,7 +20,7 @@ ENOUGH: Final = 1.0002
 GOAL: Final = 1.002
 """Share of the least radius that is searched for."""
 SAMPLES: Final = 33
-ROUNDS: Final = 8
+ROUNDS: Final = 12
 WORTH_MORE: Final = 0.8
 """Share of its lack that a round may leave of a window that is searched again."""
 STEPS: Final = 14
@@ -31,7 +31,11 @@ MOST_DAMPING: Final = 1e3
 MOVE_MM: Final = 0.004
 """Distance that costs as much as bending one part in BEND_WEIGHT too tight."""
 BEND_WEIGHT: Final = 100.0
+STIFFER: Final = 12.0
+"""Times the weight of bends for windows that found a balance between their moves and bends still too tight."""
 SLIDE_MM: Final = 0.08
+FURTHEST: Final = 25.0
+"""Most of any number that a window is moved by; its units are chosen so that a few are a lot."""
 SMOOTH_DEGREES: Final = 3.0
 _STEP: Final = 1e-5
 _T: Final = np.linspace(0, 1, SAMPLES)
@@ -48,27 +52,30 @@ def eased(control: type_points, min_radius_mm: float, most_moved_mm: float) -> t
     count = len(control)
     if min_radius_mm <= 0 or count < 4:
         return control
-    given_up = np.zeros(count, dtype=bool)
+    stuck, given_up = np.zeros((2, count), dtype=bool)
     for _ in range(ROUNDS):
-        radii = radii_along(control, 33)[0].min(axis=1)
+        radii, _ = tightest_of(control)
         tight = (radii < ENOUGH * min_radius_mm) & ~given_up
         chosen = _spread_out(np.flatnonzero(tight), radii, count)
         if not len(chosen):
             break
         windows = control[(chosen[:, None] + np.arange(-1, 2)) % count]
-        moved, good = _widened(windows, min_radius_mm, most_moved_mm)
+        weights = np.where(stuck[chosen], STIFFER * BEND_WEIGHT, BEND_WEIGHT)
+        moved, good = _widened(windows, min_radius_mm, most_moved_mm, weights)
         before, after = _lack(windows, min_radius_mm), _lack(moved, min_radius_mm)
         good &= after < before
         if good.any():
             control = control.copy()
             control[(chosen[good, None] + np.arange(-1, 2)) % count] = moved[good]
-        given_up[chosen[~good | (after > WORTH_MORE * before)]] = True
+        little = ~good | (after > WORTH_MORE * before)
+        given_up[chosen[little & stuck[chosen]]] = True
+        stuck[chosen[little]] = True
     return control
 
 
 def _lack(windows: type_points, min_radius_mm: float) -> NDArray[np.float64]:
     """How much the cubics of each window together bend too tight, as a share of the radius."""
-    radii = radii_along(windows.reshape(-1, 4, 2), 33)[0].min(axis=1).reshape(-1, windows.shape[1])
+    radii = tightest_of(windows.reshape(-1, 4, 2))[0].reshape(-1, windows.shape[1])
     return np.asarray(np.maximum(ENOUGH * min_radius_mm / np.maximum(radii, 1e-9) - 1, 0).sum(axis=1))
 
 
@@ -84,20 +91,23 @@ def _spread_out(tight: NDArray[np.intp], radii: NDArray[np.float64], count: int)
     return np.array(sorted(taken), dtype=np.intp)
 
 
-def _widened(windows: type_points, min_radius_mm: float, most_moved_mm: float) -> tuple[type_points, NDArray[np.bool_]]:
+def _widened(
+    windows: type_points, min_radius_mm: float, most_moved_mm: float, weights: NDArray[np.float64]
+) -> tuple[type_points, NDArray[np.bool_]]:
     """Searches all windows (k, 3, 4, 2) at once; also tells which moved no further than allowed."""
-    frames = _Frames(windows)
+    frames = _Frames(windows, weights)
     values = np.zeros((len(windows), _Frames.VARIABLES))
     damping = np.full(len(windows), 1e-2)
     residuals = frames.residuals(values, min_radius_mm)
     cost = (residuals**2).sum(axis=1)
     open_, part = np.arange(len(windows)), frames
     for _ in range(STEPS):
-        tried = values[open_] + part.step(values[open_], residuals[open_], damping[open_], min_radius_mm)
+        step = part.step(values[open_], residuals[open_], damping[open_], min_radius_mm)
+        tried = np.clip(values[open_] + step, -FURTHEST, FURTHEST)
         tried_residuals = part.residuals(tried, min_radius_mm)
         tried_cost = (tried_residuals**2).sum(axis=1)
         better = tried_cost < cost[open_]
-        settled = better & (tried_cost > (1 - SETTLED) * cost[open_]) & _bends_held(tried_residuals)
+        settled = better & (tried_cost > (1 - SETTLED) * cost[open_]) & _bends_held(tried_residuals, part.weights)
         which = open_[better]
         values[which], residuals[which], cost[which] = tried[better], tried_residuals[better], tried_cost[better]
         damping[open_] *= np.where(better, 0.25, 6.0)
@@ -106,7 +116,7 @@ def _widened(windows: type_points, min_radius_mm: float, most_moved_mm: float) -
             break
         if not kept.all():
             open_ = open_[kept]
-            part = _Frames(windows[open_])
+            part = _Frames(windows[open_], weights[open_])
     return frames.windows(values), frames.moved_mm(values) <= most_moved_mm
 
 
@@ -120,8 +130,8 @@ class _Frames:
 
     VARIABLES: Final = 10
 
-    def __init__(self, windows: type_points) -> None:
-        self.original = windows
+    def __init__(self, windows: type_points, weights: NDArray[np.float64]) -> None:
+        self.original, self.weights = windows, weights
         self.points = _points(windows)
         legs = np.diff(windows, axis=2)
         slope = np.gradient(self.points, axis=3)
@@ -169,7 +179,7 @@ class _Frames:
         rows = (*values.shape[:-1], -1)
         excess = np.clip(GOAL * min_radius_mm * _curvature(windows) - 1, 0.0, 5.0).reshape(rows)
         moves = self._moves(windows).reshape(rows) / (MOVE_MM * np.sqrt(SAMPLES))
-        return np.concatenate([BEND_WEIGHT * excess, moves, 0.05 * values], axis=-1)
+        return np.concatenate([self.weights[:, None] * excess, moves, 0.05 * values], axis=-1)
 
     def step(
         self,
@@ -197,9 +207,9 @@ class _Frames:
         return np.asarray(away[..., 0, :] + away[..., 1, :])
 
 
-def _bends_held(residuals: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _bends_held(residuals: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether no bend of a window is tighter than what counts as held."""
-    return np.asarray((residuals[:, : 3 * SAMPLES] <= BEND_WEIGHT * (GOAL / ENOUGH - 1)).all(axis=1))
+    return np.asarray((residuals[:, : 3 * SAMPLES] <= weights[:, None] * (GOAL / ENOUGH - 1)).all(axis=1))
 
 
 def _powers(windows: type_points) -> tuple[NDArray[np.float64], ...]:

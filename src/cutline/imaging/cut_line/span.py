@@ -44,6 +44,32 @@ class Spans:
         """Some of the stretches."""
         return Spans(self.start[which], self.end[which], self.ends[which], self.tangents[which])
 
+    def through(self, first: NDArray[np.intp], last: NDArray[np.intp]) -> Spans:
+        """Stretches that each start where one of these does, and end where another does."""
+        return Spans(
+            self.start[first],
+            self.end[last],
+            np.stack([self.ends[first, 0], self.ends[last, 1]], axis=1),
+            np.stack([self.tangents[first, 0], self.tangents[last, 1]], axis=1),
+        )
+
+    def replaced(self, at: NDArray[np.intp], others: Spans) -> Spans:
+        """These stretches with others in some of their places."""
+        result = Spans(self.start.copy(), self.end.copy(), self.ends.copy(), self.tangents.copy())
+        result.start[at], result.end[at] = others.start, others.end
+        result.ends[at], result.tangents[at] = others.ends, others.tangents
+        return result
+
+
+def joined_spans(parts: list[Spans]) -> Spans:
+    """Several stretches one after the other."""
+    return Spans(
+        np.concatenate([part.start for part in parts]),
+        np.concatenate([part.end for part in parts]),
+        np.concatenate([part.ends for part in parts]),
+        np.concatenate([part.tangents for part in parts]),
+    )
+
 
 @dataclass(frozen=True)
 class Fits:
