@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import assume, event, given, note
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from shapely import Polygon
+from shapely import MultiPolygon, Polygon, affinity
 
 from cutline.domain.errors import ArtworkError, InvalidInputError, Reason
 from cutline.domain.outputs import OutputFormat
@@ -133,37 +134,96 @@ def assert_size_is_exact(line: CutLine, spec: ResolvedSpec) -> None:
     """The side that binds has its size within 0.01 mm, no side is longer than asked."""
     boxes = np.array([path.box for path in line.finished])
     sides = boxes[:, 2:].max(axis=0) - boxes[:, :2].min(axis=0)
-    asked = np.array([spec.width_mm or np.inf, spec.height_mm or np.inf])
-    if np.isinf(asked).all():
-        asked = np.full(2, 75.0)
+    asked = np.array(asked_sides_mm(spec))
     assert (sides <= asked + 0.01).all()
     assert np.abs(sides - asked).min() <= 0.01
 
 
-def assert_art_is_inside(line: CutLine, spec: ResolvedSpec) -> None:
-    """The face contains art + border within 0.05 mm; where corners are opened, the opened art + border.
+def asked_sides_mm(spec: ResolvedSpec) -> tuple[float, float]:
+    """The longest that width and height may be; at least one is as long."""
+    if spec.width_mm is None and spec.height_mm is None:
+        return 75.0, 75.0
+    return spec.width_mm or np.inf, spec.height_mm or np.inf
 
-    Opened art that no scale brings to the size asked for loses a part, which is looked at elsewhere.
-    """
-    wanted = offset(filled(line.art), spec.border_mm)
+
+def assert_art_is_inside(line: CutLine, spec: ResolvedSpec) -> None:
+    """The face contains art + border within 0.05 mm; where corners are opened, all of the opened art + border."""
+    wanted, within_mm = offset(filled(line.art), spec.border_mm), 0.055
     if is_opened(spec):
-        radius = spec.min_radius_mm
-        wanted = opened(closed(wanted, radius), radius)
-        x_min, y_min, x_max, y_max = wanted.bounds if not wanted.is_empty else (0.0, 0.0, 0.0, 0.0)
-        longest = max(x_max - x_min - line.cut_box.width_mm, y_max - y_min - line.cut_box.height_mm)
-        if longest > 0.1:
-            # Without a thin part the sticker is too small, with it too large at every scale: the part is left out.
-            event("a part was left out for the size")
-            return
-    outside = wanted.difference(line.outer_face.buffer(0.055))
-    # Pieces under half a square millimetre are left out by themselves.
-    assert all(part.area < 0.5 for part in filled(outside).geoms)
+        wanted, within_mm = opened_art(line.art, spec)
+    outside = wanted.difference(line.outer_face.buffer(within_mm))
+    assert filled(outside).area < 1e-6
+
+
+def opened_art(art: MultiPolygon, spec: ResolvedSpec) -> tuple[MultiPolygon, float]:
+    """Art + border that a blade of the least radius can follow, and within how much the face contains it.
+
+    Where a thin part becomes thick enough to be kept, the size may jump past the one asked for: without the part the
+    sticker is too small, with it too large at any scale. Only then a part is left out; all that is kept at the largest
+    scale before the jump is kept.
+    """
+    kept = _kept_at(1.0, art, spec)
+    if _too_long_mm(kept, spec) <= 0.1:
+        return kept, 0.055
+    event("a part was left out for the size")
+    below, above = _jump(art, spec)
+    before, after = _kept_at(below, art, spec), _kept_at(above, art, spec)
+    jumped_mm = _too_long_mm(after, spec) - _too_long_mm(before, spec)
+    assert jumped_mm > 1e-4 * min(asked_sides_mm(spec)), "the size could have been met with all of the art"
+    # At that scale the border is wider and gaps are closed further, seen from the art; both are no art.
+    shrunk_border_mm = max(spec.border_mm, 0.0) * (1 / below - 1)
+    still_kept = affinity.scale(before, 1 / below, 1 / below, origin=(0, 0)).intersection(kept)
+    return filled(still_kept.intersection(offset(filled(art), spec.border_mm))), 0.055 + shrunk_border_mm
+
+
+def _kept_at(scale: float, art: MultiPolygon, spec: ResolvedSpec) -> MultiPolygon:
+    """What the blade can follow of the art at another scale."""
+    radius = spec.min_radius_mm
+    wanted = offset(filled(affinity.scale(art, scale, scale, origin=(0, 0))), spec.border_mm)
+    kept = opened(closed(wanted, radius), radius)
+    return MultiPolygon([part for part in kept.geoms if part.area >= 0.5])
+
+
+def _too_long_mm(kept: MultiPolygon, spec: ResolvedSpec) -> float:
+    """By how much the side that binds is longer than asked for."""
+    asked = asked_sides_mm(spec)
+    if kept.is_empty:
+        return -min(asked)
+    x_min, y_min, x_max, y_max = kept.bounds
+    sides = (x_max - x_min, y_max - y_min)
+    return max(side - wish for side, wish in zip(sides, asked, strict=True))
+
+
+def _jump(art: MultiPolygon, spec: ResolvedSpec) -> tuple[float, float]:
+    """Scales next to each other, at the first of which the art is too short and at the second too long."""
+    below, above = 0.01, 1.0
+    while above - below > 1e-6:
+        middle = (below + above) / 2
+        below, above = (middle, above) if _too_long_mm(_kept_at(middle, art, spec), spec) < 0 else (below, middle)
+    return below, above
 
 
 def assert_no_bend_is_too_tight(line: CutLine, spec: ResolvedSpec) -> None:
     """Nowhere on the emitted curves is the radius under min_radius_mm, but for one part in ten thousand."""
     for _, path in line.paths:
         assert path.tightest[0] >= spec.min_radius_mm * (1 - 1e-4)
+        assert least_radius_mm(path.path_data) >= spec.min_radius_mm * (1 - 1e-4)
+
+
+def least_radius_mm(path_data: str) -> float:
+    """Smallest radius along the cubics of SVG path data, looked at in two hundred places of each."""
+    p0, p1, p2, p3 = (cubics_of(path_data)[:, None, number] for number in range(4))
+    t = np.linspace(0, 1, 200)[:, None]
+    first = (1 - t) ** 2 * (p1 - p0) + 2 * t * (1 - t) * (p2 - p1) + t**2 * (p3 - p2)
+    second = (1 - t) * (p2 - 2 * p1 + p0) + t * (p3 - 2 * p2 + p1)
+    bend = 2 * np.abs(first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0])
+    return float((3 * np.linalg.norm(first, axis=2) ** 3 / np.maximum(bend, 1e-12)).min())
+
+
+def cubics_of(path_data: str) -> NDArray[np.float64]:
+    """Control points (segments, 4, 2) of absolute M, C, Z path data."""
+    points = np.array(re.findall(r"-?\d+\.?\d*", path_data), np.float64).reshape(-1, 2)
+    return np.concatenate([points[:-1:3, None], points[1:].reshape(-1, 3, 2)], axis=1)
 
 
 def assert_pixels_convert(outline: Outline, line: CutLine) -> None:

@@ -264,7 +264,7 @@ CASES: Final[dict[str, Case]] = {
         (
             Drawing(PASS, lambda: _png(disc())),
             Drawing(WARN, lambda: _png(_half_cog(140)), at=(590, 100, 790, 700)),
-            Drawing(FAIL, lambda: _png(_cog(200)), at=(0, 0, 800, 800)),
+            Drawing(FAIL, lambda: _png(_cog(240)), at=(0, 0, 800, 800)),
         ),
     ),
     "ISLANDS": Case(

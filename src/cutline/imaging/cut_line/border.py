@@ -5,22 +5,23 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import shapely
 from shapely import MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.sticker_spec import ResolvedSpec
-from cutline.imaging.cut_line.rings import smallest_radius_mm
+from cutline.imaging.cut_line.rings import ring_points, smallest_radius_mm
 from cutline.imaging.shapes import ARC_SAGITTA_MM, closed, filled, offset, opened, polygons_of
 
-SLACKS_MM: Final = (0.003, 0.01)
+SLACKS_MM: Final = (0.002, 0.01, 0.03)
 """Corners are drawn this much wider than asked for, so that a curve fitted to them has room to be no tighter: concave
-ones by moving the line inwards by as much, which scaling to the exact size takes back. The second is for outlines so
+ones by moving the line inwards by as much, convex ones by moving it outwards. The second and third are for outlines so
 rough that the first is not enough."""
-OPENED_SLACK_MM: Final = 0.004
-"""The same where convex corners are rounded too: tips lose several times of it."""
-TINY_RADIUS_MM: Final = 0.1
-CHORDS_MM: Final = 0.004
+OPENED_SLACK_MM: Final = 0.008
+"""The same where convex corners are rounded too."""
+EXACT: Final = 1 - 4e-4
+"""Share of the least radius that parts are looked for with: the scale they are looked at is only as exact."""
+TINY_RADIUS_MM: Final = 0.04
+CHORDS_MM: Final = 0.001
 """Arcs of an offset are made of chords, which lose up to this much of their radius."""
 WIDE: Final = 3.0
 """Times the least radius that no bend of the pieces is under, where convex corners need no slack. It would narrow the
@@ -30,6 +31,7 @@ SMOOTHING_TO_MM: Final = 4.0
 SPIKE_MM2: Final = 0.02
 SPIKE_DEGREES: Final = 17.0
 """A convex vertex that turns more is a spike; the chords of arcs turn less."""
+WIDER_DISCS: Final = (1.0, 1.25, 1.6, 2.0, 2.5, 3.2)
 SPIKE_SLACK_MM: Final = 0.004
 """Spikes are taken off with a little less than the pieces' own radius: necks that just passed must pass again."""
 
@@ -45,8 +47,8 @@ def blade_radius_mm(spec: ResolvedSpec) -> float:
 
 
 def opening_radius_mm(spec: ResolvedSpec) -> float:
-    """Radius convex corners are rounded with where the border does not round them enough."""
-    return blade_radius_mm(spec) + 2 * OPENED_SLACK_MM if spec.min_radius_mm > 0 else 0.0
+    """Radius of convex corners where the border does not round them enough."""
+    return blade_radius_mm(spec) + OPENED_SLACK_MM if spec.min_radius_mm > 0 else 0.0
 
 
 def is_opened(spec: ResolvedSpec) -> bool:
@@ -62,14 +64,17 @@ def wanted_shape(art: BaseGeometry, spec: ResolvedSpec, *, sagitta_mm: float = A
 def bordered_shape(art: BaseGeometry, spec: ResolvedSpec, *, sagitta_mm: float = ARC_SAGITTA_MM) -> MultiPolygon:
     """The wanted shape without the tips and threads that the blade cannot follow.
 
-    Gaps narrower than the blade are filled first, so that a fringe stays a solid edge. None of this depends on
-    smoothing: the box, and with it the scale, is the same however smooth the line is asked to be.
+    Gaps narrower than the blade are filled first, so that a fringe stays a solid edge. What is left after opening is
+    all kept: it is grown by a little more than it was shrunk, since opening with a wider disc would take off parts that
+    are as wide as the blade just allows, and more of every tip. None of this depends on smoothing: the box, and with it
+    the scale, is the same however smooth the line is asked to be.
     """
     wanted = wanted_shape(art, spec, sagitta_mm=sagitta_mm)
     if not is_opened(spec):
         return wanted
     solid = closed(wanted, blade_radius_mm(spec), sagitta_mm=sagitta_mm)
-    kept = filled(opened(solid, opening_radius_mm(spec), sagitta_mm=sagitta_mm))
+    reached = offset(solid, -EXACT * spec.min_radius_mm, sagitta_mm=sagitta_mm)
+    kept = filled(offset(reached, opening_radius_mm(spec), sagitta_mm=sagitta_mm))
     return polygons_of(MultiPolygon([part for part in kept.geoms if part.area >= MIN_PIECE_MM2]))
 
 
@@ -88,21 +93,28 @@ def smoothed(pieces: MultiPolygon, spec: ResolvedSpec, slack_mm: float = SLACKS_
     if spec.border_mm < least + inwards + CHORDS_MM and smallest_radius_mm(pieces) < WIDE * least:
         outwards = inwards + CHORDS_MM + slack_mm
     if is_opened(spec):
-        outwards = max(0.0, inwards - OPENED_SLACK_MM)
+        outwards = max(0.0, inwards + slack_mm - OPENED_SLACK_MM)
     shape = filled(offset(offset(pieces, radius + outwards), -radius - inwards))
     if not _has_spikes(shape):
         return shape
     convex = opening_radius_mm(spec) if is_opened(spec) else spec.border_mm + outwards - inwards
-    rounded = filled(opened(shape, min(convex - SPIKE_SLACK_MM, least + SPIKE_SLACK_MM + CHORDS_MM)))
+    rounding_mm = min(convex - SPIKE_SLACK_MM, least + SPIKE_SLACK_MM + CHORDS_MM)
+    rounded = filled(opened(shape, rounding_mm))
     if shape.area - rounded.area < SPIKE_MM2:
         return rounded
-    return closed(rounded, least + slack_mm)
+    # What was taken off leaves corners. Where closing them leaves spikes again, a wider disc fills the place.
+    whole = rounded
+    for wider in WIDER_DISCS:
+        whole = closed(rounded, wider * (least + slack_mm))
+        if not _has_spikes(whole):
+            return whole
+    return filled(opened(whole, rounding_mm))
 
 
 def _has_spikes(shape: MultiPolygon) -> bool:
     for part in shape.geoms:
-        points = shapely.get_coordinates(part.exterior)
-        into = np.diff(points, axis=0)
+        points = ring_points(part)  # without the jogs of a micrometre that offsets leave
+        into = points - np.roll(points, 1, axis=0)
         out = np.roll(into, -1, axis=0)
         cross = into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0]
         turns = np.degrees(np.arctan2(cross, (into * out).sum(axis=1)))

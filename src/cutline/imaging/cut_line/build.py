@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from shapely import MultiPolygon, Polygon, affinity
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import BoxMm
 from cutline.domain.sticker_spec import CutType, ResolvedSpec
-from cutline.imaging.cut_line.bezier import BezierPath, line
+from cutline.imaging.cut_line.bezier import DECIMALS, BezierPath, line
 from cutline.imaging.cut_line.border import (
     SLACKS_MM,
     blade_radius_mm,
@@ -36,16 +37,19 @@ from cutline.imaging.shapes import polygons_of
 
 FIT_TOLERANCE_MM: Final = 0.015
 """How far the fitted line may lie from the shape."""
+PIXELS_TOLERANCE: Final = 0.15
+MOST_TOLERANCE_MM: Final = 0.025
+"""The same as a share of a pixel, up to that: an edge of few pixels is not known any better."""
 TRIES: Final = ((1.0, 0.0), (0.6, 0.0), (1.0, 0.07))
 """What is tried in turn where the line fails its own checks: a share of that tolerance, and how long edges are at least
 as a share of the least radius. Arcs of two offsets whose points alternate look like arcs with fewer points."""
 STRAIGHT_TOLERANCE_MM: Final = 0.01
-MOST_EASED_MM: Final = 0.015
-"""How far a point of the line may be moved to make a bend no tighter than allowed."""
+MOST_EASED_MM: Final = 0.03
+"""How far a point of the line may be moved at once to make a bend no tighter than allowed."""
 EASINGS: Final = 3
 """Times the line is eased: each time it is stretched to its exact box again, which bends it a little."""
 HELD: Final = 1.00002
-"""Share of the least radius that counts as held; what is above 1 is for the rounding of coordinates in files."""
+"""Share of the least radius that counts as held; what is above 1 is for programs that measure it elsewhere."""
 NO_PATHS: Final[tuple[BezierPath, ...]] = ()
 CONTAINMENT_MM: Final = 0.05
 """Art with border may stand out of the finished line by this much at most."""
@@ -76,27 +80,29 @@ def build_cut_line(outline: Outline, spec: ResolvedSpec) -> CutLine:
 def _fitted(pieces: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: ResolvedSpec) -> _Fitted:
     """The first try that holds everything, else the one that bends widest of those that are sound."""
     best: tuple[float, _Fitted] | None = None
-    before: MultiPolygon | None = None
-    for slack_mm in SLACKS_MM:
-        shape = smoothed(pieces, spec, slack_mm)
-        if before is not None and shape.equals_exact(before, 0.0):
-            break  # a line that is closed with a wide radius has no use for slack
-        before = shape
-        for share, edge in TRIES:
-            fit = partial(_fit, tolerance_mm=share * FIT_TOLERANCE_MM, edge=edge, spec=spec)
-            tried = _tried(shape, holes, scaled, spec, fit)
-            if not _is_sound(tried.outer, tried.inner, scaled.bordered):
-                continue
-            radius_mm = min(path.rounded().tightest[0] for path in (*tried.outer, *tried.inner))
-            if radius_mm >= spec.min_radius_mm * HELD:
-                return tried
-            if best is None or radius_mm > best[0]:
-                best = radius_mm, tried
+    tolerance_mm = min(max(FIT_TOLERANCE_MM, PIXELS_TOLERANCE * scaled.mm_per_px), MOST_TOLERANCE_MM)
+    shapes: dict[float, MultiPolygon] = {}
+    for (share, edge), slack_mm in product(TRIES, SLACKS_MM):
+        if slack_mm not in shapes:
+            shapes[slack_mm] = smoothed(pieces, spec, slack_mm)
+        shape = shapes[slack_mm]
+        if slack_mm > SLACKS_MM[0] and shape.equals_exact(shapes[SLACKS_MM[0]], 0.0):
+            continue  # a line that is closed with a wide radius has no use for slack
+        fit = partial(_fit, tolerance_mm=share * tolerance_mm, edge=edge, spec=spec)
+        tried = _tried(shape, holes, scaled, spec, fit)
+        if not _is_sound(tried, scaled.bordered, shape):
+            continue
+        radius_mm = min(path.tightest[0] for path in (*tried.outer, *tried.inner))
+        if radius_mm >= spec.min_radius_mm * HELD:
+            return tried
+        if best is None or radius_mm > best[0]:
+            best = radius_mm, tried
     if best is not None:
         return best[1]
     # A ragged edge is followed by straight segments; findings about radius and complexity say what it is.
-    straight = _tried(smoothed(pieces, spec), holes, scaled, spec, _straight)
-    if _is_sound(straight.outer, straight.inner, scaled.bordered):
+    shape = smoothed(pieces, spec)
+    straight = _tried(shape, holes, scaled, spec, _straight)
+    if _is_sound(straight, scaled.bordered, shape):
         return straight
     raise ArtworkError(
         Reason.CUT_LINE_IMPOSSIBLE,
@@ -114,7 +120,7 @@ def _tried(
             break
         outer = _fill_box(eased_outer, scaled.box)
     inner = tuple(fit(part) if fit is _straight else _eased(fit(part), spec) for part in holes.cut)
-    return _Fitted(outer, inner)
+    return _Fitted(tuple(path.rounded() for path in outer), tuple(path.rounded() for path in inner))
 
 
 def _straight(polygon: Polygon) -> BezierPath:
@@ -145,10 +151,13 @@ def _box_of(paths: tuple[BezierPath, ...]) -> tuple[np.ndarray, np.ndarray]:
     return boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
 
 
-def _is_sound(outer: tuple[BezierPath, ...], inner: tuple[BezierPath, ...], bordered: MultiPolygon) -> bool:
-    """Whether every path is simple, none meets another, holes lie inside, and art with border is contained."""
-    faces = [outline_of(path) for path in outer]
-    holes = [outline_of(path) for path in inner]
+def _is_sound(fitted: _Fitted, bordered: MultiPolygon, shape: MultiPolygon) -> bool:
+    """Whether every path is simple, none meets another, holes lie inside, and art with border is contained.
+
+    The line may not stray outwards from its shape either.
+    """
+    faces = [outline_of(path) for path in fitted.outer]
+    holes = [outline_of(path) for path in fitted.inner]
     if not all(part.is_valid and part.area > 0 for part in (*faces, *holes)):
         return False
     face = MultiPolygon(faces)
@@ -157,18 +166,20 @@ def _is_sound(outer: tuple[BezierPath, ...], inner: tuple[BezierPath, ...], bord
     shapely.prepare(face)
     if not all(face.contains_properly(hole) for hole in holes):
         return False
-    return bool(face.buffer(CONTAINMENT_MM, quad_segs=4).covers(bordered))
+    if not face.buffer(CONTAINMENT_MM, quad_segs=4).covers(bordered):
+        return False
+    return bool(shape.buffer(CONTAINMENT_MM, quad_segs=4).covers(face))
 
 
 def _placed(fitted: _Fitted, scaled: Scaled, spec: ResolvedSpec, joins: tuple[Join, ...], holes: InnerCuts) -> CutLine:
-    """Moves everything into the trim frame and rounds the paths to what files hold."""
+    """Moves everything into the trim frame, by as many digits as files hold: no rounding bends the paths again."""
     through, kiss = fitted.outer, NO_PATHS
     if spec.cut_type is CutType.KISS_CUT:
         face = MultiPolygon([outline_of(path) for path in fitted.outer])
         liner = liner_path(face, spec, tolerance_mm=FIT_TOLERANCE_MM)
         through, kiss = (liner,), fitted.outer
     low, _ = _box_of(through)
-    shift = (-float(low[0]), -float(low[1]))
+    shift = (-round(float(low[0]), DECIMALS), -round(float(low[1]), DECIMALS))
 
     def moved(paths: tuple[BezierPath, ...]) -> tuple[BezierPath, ...]:
         return tuple(path.moved((1.0, 1.0), shift).rounded() for path in paths)

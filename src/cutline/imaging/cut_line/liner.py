@@ -16,8 +16,11 @@ from cutline.imaging.shapes import closed, filled, offset
 
 CORNER_MM: Final = 3.0
 """Radius of a rectangular liner's corners."""
-SLACK_MM: Final = 0.01
-"""Corners are this much wider than asked for, so that a curve fitted to them has room to be no tighter."""
+TRIES: Final = ((0.01, 1.0), (0.01, 0.6), (0.04, 1.0), (0.04, 0.6))
+"""What is tried in turn until no bend is too tight: how much wider than asked for corners are, so that a curve fitted
+to them has room, and the share of the tolerance."""
+LEAST_RADIUS_MM: Final = 0.5
+"""No line around a liner bends that tight, whatever the blade could follow."""
 WIDER: Final = 1.01
 """A quarter circle drawn as one cubic bends 0.8 % tighter than its radius in places."""
 _KAPPA: Final = 4 / 3 * (np.sqrt(2) - 1)
@@ -31,12 +34,27 @@ def liner_path(face: MultiPolygon, spec: ResolvedSpec, *, tolerance_mm: float) -
         margin = spec.liner_margin_mm
         box = (x_min - margin, y_min - margin, x_max + margin, y_max + margin)
         return _rounded_rectangle(box, WIDER * spec.min_radius_mm)
-    radius_mm = max(CORNER_MM, spec.min_radius_mm + SLACK_MM)
-    around = filled(closed(offset(face, spec.liner_margin_mm), radius_mm))
-    if len(around.geoms) > 1:  # pieces kept apart still share one liner
-        around = filled(around.convex_hull)
-    path = fit_ring(ring_points(around.geoms[0]), tolerance_mm=tolerance_mm, min_radius_mm=spec.min_radius_mm)
-    return BezierPath(eased(path.control, spec.min_radius_mm, tolerance_mm))
+    around = offset(face, spec.liner_margin_mm)
+    paths: list[BezierPath] = []
+    for slack_mm, share in TRIES:
+        shape = filled(closed(around, max(CORNER_MM, spec.min_radius_mm + slack_mm)))
+        if len(shape.geoms) > 1:  # pieces kept apart still share one liner
+            shape = filled(shape.convex_hull)
+        path = _fitted(shape.geoms[0], max(spec.min_radius_mm, LEAST_RADIUS_MM), share * tolerance_mm)
+        if not outline_of(path).is_valid:
+            continue
+        paths.append(path)
+        if path.tightest[0] >= spec.min_radius_mm:
+            break
+    if paths:
+        return max(paths, key=lambda path: path.tightest[0])
+    x_min, y_min, x_max, y_max = around.bounds  # a rectangle holds whatever the kiss line is
+    return _rounded_rectangle((x_min, y_min, x_max, y_max), WIDER * spec.min_radius_mm)
+
+
+def _fitted(shape: Polygon, min_radius_mm: float, tolerance_mm: float) -> BezierPath:
+    path = fit_ring(ring_points(shape), tolerance_mm=tolerance_mm, min_radius_mm=min_radius_mm)
+    return BezierPath(eased(path.control, min_radius_mm, tolerance_mm)).rounded()
 
 
 def _rounded_rectangle(bounds: tuple[float, float, float, float], least_radius_mm: float) -> BezierPath:

@@ -25,10 +25,11 @@ COARSE_SAGITTA_MM: Final = 0.006
 scale."""
 NARROWEST: Final = 1e-7
 """Share of the scale that a search narrows down to at most."""
-JUMP_WIDTH: Final = 1e-4
+JUMP_WIDTHS: Final = (1e-4, 1e-6)
 JUMP: Final = 100.0
-"""Within that share, a box that grows so many times faster than the scale jumps."""
-MOST_JUMPS: Final = 4
+"""Within that share, first of a coarse outline, then of the outline, a box that grows so many times faster than the
+scale jumps."""
+MOST_JUMPS: Final = 8
 MOST_GROWN: Final = 8.0
 """Times the plain scale at which something of the art has to be left."""
 MOST_POINTS: Final = 60_000
@@ -100,14 +101,16 @@ def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
     plain = _linear_scale(art_px, spec)
     drawn = shapely.get_num_coordinates(art_px) <= DRAWN_POINTS
     most_points = MOST_DRAWN_POINTS if drawn else MOST_POINTS
-    coarse = _Search(spec, COARSE_SAGITTA_MM, MOST_GROWN * plain, most_points)
-    roughly, areas_px = coarse.without_jumps(polygons_of(art_px.simplify(COARSE_MM / plain)), plain)
+    coarse = _Search(spec, COARSE_SAGITTA_MM, MOST_GROWN * plain, most_points, JUMP_WIDTHS[0])
+    roughly, jumps = coarse.without_jumps(polygons_of(art_px.simplify(COARSE_MM / plain)), plain)
     start, art = plain, art_px
-    if roughly is not None:
+    if jumps and drawn:  # the outline itself may jump elsewhere
+        start = jumps[0].mm_per_px
+    elif roughly is not None:
         start = roughly.mm_per_px
-        for area in areas_px:
-            art = polygons_of(art.intersection(area))
-    exact = _Search(spec, ARC_SAGITTA_MM, MOST_GROWN * plain, coarse.points_left)
+        for jump in jumps:
+            art = polygons_of(art.intersection(jump.area_px))
+    exact = _Search(spec, ARC_SAGITTA_MM, MOST_GROWN * plain, coarse.points_left, JUMP_WIDTHS[1])
     found, _ = exact.without_jumps(art, start)
     if found is not None:
         # What was left out is art all the same: it is printed, and lost behind the line.
@@ -126,6 +129,14 @@ def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Jump:
+    """A scale at which the box is about to jump past the size asked for, and the area in pixels that is art there."""
+
+    mm_per_px: float
+    area_px: MultiPolygon
+
+
 @dataclass(slots=True)
 class _Search:
     """A search at one precision.
@@ -135,29 +146,32 @@ class _Search:
         sagitta_mm: Precision of the arcs of offsets.
         most_scale: Scale at which something of the art has to be left.
         points_left: Points of outlines that it may still go through.
+        jump_width: Share of the scale within which a box may be seen to jump.
     """
 
     spec: ResolvedSpec
     sagitta_mm: float
     most_scale: float
     points_left: int
+    jump_width: float
 
-    def without_jumps(self, art: MultiPolygon, start: float) -> tuple[Scaled | None, list[MultiPolygon]]:
-        """The art at its scale, and the areas in pixels that it was cut down to on the way.
+    def without_jumps(self, art: MultiPolygon, start: float) -> tuple[Scaled | None, list[_Jump]]:
+        """The art at its scale, and what it was cut down to on the way.
 
         The box jumps where a thin part becomes thick enough to be kept. If the size asked for falls into such a jump,
         the part is left out for good and the search goes on with the rest, whose box grows smoothly.
         """
-        areas_px: list[MultiPolygon] = []
+        jumps: list[_Jump] = []
         for _ in range(MOST_JUMPS):
             found, low = self._bracketed(art, start)
             if found is not None or low is None:
-                return found, areas_px
+                return found, jumps
             reach = self.spec.min_radius_mm - min(self.spec.border_mm, 0.0) + 0.1
             to_px = 1 / low.mm_per_px
-            areas_px.append(affinity.scale(offset(low.bordered, reach), to_px, to_px, origin=(0, 0)))
-            art, start = polygons_of(art.intersection(areas_px[-1])), low.mm_per_px
-        return None, areas_px
+            area_px = affinity.scale(offset(low.bordered, reach), to_px, to_px, origin=(0, 0))
+            jumps.append(_Jump(low.mm_per_px, area_px))
+            art, start = polygons_of(art.intersection(area_px)), low.mm_per_px
+        return None, jumps
 
     def _bracketed(self, art: MultiPolygon, scale: float) -> tuple[Scaled | None, Scaled | None]:
         """Searches for an excess of 0 by a bracketed secant on the real box, from a scale on.
@@ -185,7 +199,7 @@ class _Search:
                 scale *= min(max(1 / (1 + excess), 1.0002), 2.0) if excess > -0.99 else 1.5
                 continue
             width = (high - low) / high
-            if width < NARROWEST or (width < JUMP_WIDTH and high_excess - low_excess > JUMP * width):
+            if width < NARROWEST or (width < self.jump_width and high_excess - low_excess > JUMP * width):
                 break
             # A secant alone creeps towards a jump.
             share = 0.5 if number % 3 == HALVED else -low_excess / (high_excess - low_excess)
