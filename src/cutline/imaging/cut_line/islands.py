@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
 import numpy as np
 import shapely
-from shapely import LineString, MultiPolygon, Polygon, STRtree
+from shapely import LineString, MultiPolygon, Point, Polygon, STRtree
 
 from cutline.domain.sticker_spec import IslandPolicy
 from cutline.imaging.cut_line.model import Join, JoinKind
-from cutline.imaging.shapes import closed, filled, offset, opened, polygons_of
+from cutline.imaging.shapes import closed, filled, offset, polygons_of
 
 CLOSING_RADII_MM: Final = (1.5, 2.5, 3.5, 5.0)
 """Closing radii tried in turn; pieces nearly in touch grow together with soft shoulders."""
@@ -26,6 +27,22 @@ COARSE_MM: Final = 0.02
 """Precision here. The exact pieces are part of the result, so it shows in the joints only."""
 TOUCH_MM: Final = 0.05
 MIN_PATCH_MM2: Final = 0.05
+MIN_ROOM_MM2: Final = 0.1
+"""Least room for the middle of a neck's disc; a smaller one is the middle of a part about as wide as a neck."""
+INSIDE_MM: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """A part that hangs together: its shape, a point well inside it, and whether it is thinner than a neck all over."""
+
+    body: Polygon
+    inside: Point
+    is_thin: bool
+
+    def reaches(self, room: Polygon) -> bool:
+        """Whether a room of the joined shape is a room of this part; a part that is thin all over has none."""
+        return bool(room.intersects(self.body)) if self.is_thin else room.distance(self.inside) < INSIDE_MM
 
 
 def join_islands(
@@ -65,69 +82,75 @@ def join_islands(
             return _hull(pieces, gap_mm)
         bridge = _bridge(first, second, neck_mm)
         joins.append(Join(JoinKind.BRIDGE, gap_mm, bridge.bounds))
-        joined = filled(shapely.union_all([first, second, bridge]))
-        cores = [core for core in cores if core is not first and core is not second] + list(joined.geoms)
-    whole = filled(shapely.union_all([pieces, *cores]))
+        joined = filled(shapely.union_all([first.body, second.body, bridge])).geoms[0]
+        cores = [core for core in cores if core is not first and core is not second]
+        cores.append(_Core(joined, first.inside, is_thin=first.is_thin and second.is_thin))
+    whole = filled(shapely.union_all([pieces, *(core.body for core in cores)]))
     return (filled(closed(whole, FILLET_MM)) if bridged else whole), tuple(joins)
 
 
-def _cores(pieces: MultiPolygon, neck_mm: float) -> list[Polygon]:
+def _cores(pieces: MultiPolygon, neck_mm: float) -> list[_Core]:
     """The parts that hang together by more than a thin neck; a piece that is thin all over counts as it is."""
-    found: list[Polygon] = []
+    found: list[_Core] = []
     for piece in pieces.geoms:
         coarse = polygons_of(piece.simplify(COARSE_MM)).geoms[0]
-        cores = opened(coarse, neck_mm / 2 * 0.98, sagitta_mm=COARSE_MM)
-        found.extend(polygons_of(core.simplify(COARSE_MM)).geoms[0] for core in cores.geoms)
-        if not cores.geoms:
-            found.append(coarse)
+        rooms = offset(coarse, -neck_mm / 2, sagitta_mm=COARSE_MM)
+        wide = [room for room in rooms.geoms if room.area > MIN_ROOM_MM2]
+        if not wide:
+            found.append(_Core(coarse, coarse.representative_point(), is_thin=True))
+        # Each room is grown by itself: grown together, two of them would meet over the neck between them.
+        for room in wide:
+            body = polygons_of(offset(room, neck_mm / 2, sagitta_mm=COARSE_MM).simplify(COARSE_MM)).geoms[0]
+            found.append(_Core(body, room.representative_point(), is_thin=False))
     return found
 
 
-def _grown_together(cores: list[Polygon], radius_mm: float, neck_mm: float, joins: list[Join]) -> list[Polygon]:
-    """Pieces after filling the gaps that closing with this radius fills, where the neck becomes wide enough."""
-    together = MultiPolygon(cores)
+def _grown_together(cores: list[_Core], radius_mm: float, neck_mm: float, joins: list[Join]) -> list[_Core]:
+    """Cores after filling the gaps that closing with this radius fills, where the neck becomes wide enough."""
+    together = filled(shapely.union_all([core.body for core in cores]))
     fill = closed(together, radius_mm, sagitta_mm=COARSE_MM).difference(together)
     patches = [patch.buffer(TOUCH_MM, quad_segs=1) for patch in polygons_of(fill).geoms if patch.area > MIN_PATCH_MM2]
-    tree = STRtree(cores)
+    tree = STRtree([core.body for core in cores])
     patches = [patch for patch in patches if len(tree.query(patch, predicate="intersects")) > 1]
     if not patches:
         return cores
-    grown: list[Polygon] = []
-    inside = [core.representative_point() for core in cores]
+    grown: list[_Core] = []
     for merged in filled(shapely.union_all([together, *patches])).geoms:
-        members = [core for core, point in zip(cores, inside, strict=True) if merged.covers(point)]
+        members = [core for core in cores if merged.covers(core.inside)]
         if len(members) > 1 and _hangs_together(merged, members, neck_mm):
-            gap_mm = min(a.distance(b) for a, b in combinations(members, 2))
+            gap_mm = max(min(a.body.distance(b.body) for b in members if b is not a) for a in members)
             joins.append(Join(JoinKind.CLOSING, gap_mm, merged.bounds))
-            grown.append(merged)
+            grown.append(_Core(merged, members[0].inside, is_thin=all(core.is_thin for core in members)))
         else:
             grown.extend(members)
     return grown
 
 
-def _hangs_together(merged: Polygon, members: list[Polygon], neck_mm: float) -> bool:
+def _hangs_together(merged: Polygon, members: list[_Core], neck_mm: float) -> bool:
     """Whether the members stay joined when everything narrower than a neck may be is taken off."""
-    inner = offset(merged, -neck_mm / 2 * 0.96, sagitta_mm=COARSE_MM)
-    return any(all(part.intersects(member) for member in members) for part in inner.geoms)
+    rooms = offset(merged, -neck_mm / 2, sagitta_mm=COARSE_MM)
+    return any(all(core.reaches(room) for core in members) for room in rooms.geoms)
 
 
-def _nearest(cores: list[Polygon]) -> tuple[Polygon, Polygon, float]:
+def _nearest(cores: list[_Core]) -> tuple[_Core, _Core, float]:
     pairs = list(combinations(cores, 2))
-    distances = shapely.distance([a for a, _ in pairs], [b for _, b in pairs])
+    distances = shapely.distance([a.body for a, _ in pairs], [b.body for _, b in pairs])
     least = int(np.argmin(distances))
     return *pairs[least], float(distances[least])
 
 
-def _bridge(first: Polygon, second: Polygon, neck_mm: float) -> Polygon:
+def _bridge(first: _Core, second: _Core, neck_mm: float) -> Polygon:
     """A straight strip over the shortest gap, running into both pieces as far as they are near."""
-    ends = np.array(shapely.shortest_line(first, second).coords)
+    ends = np.array(shapely.shortest_line(first.body, second.body).coords)
+    if first.body.intersects(second.body):
+        ends = np.array([first.body.intersection(second.body).representative_point().coords[0]] * 2)
     along = ends[1] - ends[0]
     if np.linalg.norm(along) < TOUCH_MM:
-        along = np.array(second.representative_point().coords[0]) - np.array(first.representative_point().coords[0])
+        along = np.array(second.inside.coords[0]) - np.array(first.inside.coords[0])
     along = along / np.linalg.norm(along)
     reach = 1.5 * neck_mm
     strip = LineString([ends[0] - along * reach, ends[1] + along * reach]).buffer(neck_mm / 2 * 1.02, cap_style="flat")
-    hull = shapely.union_all([first, second]).convex_hull
+    hull = shapely.union_all([first.body, second.body]).convex_hull
     return polygons_of(strip.intersection(hull)).geoms[0]
 
 
