@@ -26,10 +26,10 @@ STRAIGHT_TURN: Final = (1.5, 10.0)
 """An edge that long is a straight part of the shape if the ring turns by so many degrees within so many mm past both
 its ends. Without that turn it may as well be the chord of a wide curve."""
 MAX_EDGE_MM: Final = 0.4
-SHARP_EDGE_MM: Final = 0.1
+SHARP_EDGE_MM: Final = 0.15
 """Points are added where edges are longer; least squares weighs points, not lengths. The second is for edges between
 vertices that turn sharply: a curve through both may leave the edge between them."""
-SHARP_COSINE: Final = 0.97
+SHARP_COSINE: Final = 0.995
 SHORTEST_GAP_MM: Final = 0.4
 """Two arcs with less than this between them may be joined where their circles touch."""
 CRUMB_MM: Final = 0.12

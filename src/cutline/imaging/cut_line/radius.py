@@ -34,6 +34,10 @@ BEND_WEIGHT: Final = 100.0
 STIFFER: Final = 12.0
 """Times the weight of bends for windows that found a balance between their moves and bends still too tight."""
 SLIDE_MM: Final = 0.08
+CRUMB_MM: Final = 0.12
+CRUMB_COSINE: Final = 0.98
+SMOOTH_COSINE: Final = 0.9986
+LEAST_CUBICS: Final = 6
 FURTHEST: Final = 25.0
 """Most of any number that a window is moved by; its units are chosen so that a few are a lot."""
 SMOOTH_DEGREES: Final = 3.0
@@ -52,6 +56,8 @@ def eased(control: type_points, min_radius_mm: float, most_moved_mm: float) -> t
     count = len(control)
     if min_radius_mm <= 0 or count < 4:
         return control
+    control = _without_crumbs(control, min_radius_mm)
+    count = len(control)
     stuck, given_up = np.zeros((2, count), dtype=bool)
     for _ in range(ROUNDS):
         radii, _ = tightest_of(control)
@@ -71,6 +77,34 @@ def eased(control: type_points, min_radius_mm: float, most_moved_mm: float) -> t
         given_up[chosen[little & stuck[chosen]]] = True
         stuck[chosen[little]] = True
     return control
+
+
+def _without_crumbs(control: type_points, min_radius_mm: float) -> type_points:
+    """The cubics without those that are too short for their bend to mean anything, and bend too tight.
+
+    Each neighbour of a crumb is stretched to its middle, where they meet with its mean direction. Next to a straight
+    line a crumb stays, since the line keeps its direction.
+    """
+    first, last = unit(control[:, 1] - control[:, 0]), unit(control[:, 3] - control[:, 2])
+    chord = np.linalg.norm(control[:, 3] - control[:, 0], axis=1)
+    radii, _ = tightest_of(control)
+    turn = (first * last).sum(axis=1)
+    joint = (last * np.roll(first, -1, axis=0)).sum(axis=1)
+    smooth = (joint > SMOOTH_COSINE) & (np.roll(joint, 1) > SMOOTH_COSINE)
+    crumbs = (chord < CRUMB_MM) & (radii < ENOUGH * min_radius_mm) & (turn > CRUMB_COSINE) & smooth
+    beside_line = np.isinf(np.roll(radii, 1)) | np.isinf(np.roll(radii, -1))
+    kept = np.ones(len(control), dtype=bool)
+    result = control.copy()
+    for crumb in np.flatnonzero(crumbs & ~beside_line).tolist():
+        before, after = crumb - 1, (crumb + 1) % len(control)
+        if not (kept[before] and kept[after]) or kept.sum() <= LEAST_CUBICS:
+            continue
+        point = (control[crumb, 0] + control[crumb, 3]) / 2
+        tangent = unit(first[crumb] + last[crumb])
+        kept[crumb] = False
+        result[before, 2:] = point - np.linalg.norm(control[before, 3] - control[before, 2]) * tangent, point
+        result[after, :2] = point, point + np.linalg.norm(control[after, 1] - control[after, 0]) * tangent
+    return result[kept] if not kept.all() else control
 
 
 def _lack(windows: type_points, min_radius_mm: float) -> NDArray[np.float64]:
