@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import random
 import sys
 import tempfile
@@ -156,6 +157,7 @@ def main() -> int:
     schedule = Schedule(seed=chosen.seed)
     if chosen.quick:
         schedule = Schedule(designs=40, cancels=40, ack_wait_s=2.0, deadline_s=4.0, seed=chosen.seed)
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # the observer's connection is lost on purpose
     with tempfile.TemporaryDirectory(prefix="cutline-faults-") as folder:
         found = asyncio.run(run(schedule, Path(folder)))
     sys.stdout.write(f"\n{found.cancels}\n{found.accounts}\n\n")

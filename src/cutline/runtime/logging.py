@@ -17,6 +17,8 @@ from cutline.runtime.settings import LogLevel
 
 # Libraries that say on INFO what only their authors want to know.
 _NOISY = ("aiobotocore", "botocore", "boto3", "aiohttp.access", "asyncio", "grpc")
+# The pool warns, with a traceback at every try, of a database that is away: callers and readiness say so once.
+_REPETITIVE = ("asyncpg.pool",)
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
@@ -79,6 +81,8 @@ def configure_logging(service: str, level: LogLevel = LogLevel.INFO, *, stream: 
     root.setLevel(threshold)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    for name in _REPETITIVE:
+        logging.getLogger(name).setLevel(max(threshold, logging.ERROR))
 
 
 def add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

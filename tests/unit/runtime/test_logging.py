@@ -78,3 +78,12 @@ def test_levels_and_exceptions(stream: io.StringIO) -> None:
     (line,) = _lines(stream)
     assert line["level"] == "error"
     assert line["exception"] == "ValueError: why"
+
+
+def test_a_pool_that_tries_again_is_not_told_at_every_try(stream: io.StringIO) -> None:
+    """Of a database that is away the pool's own warnings are left out; what it cannot mend is told."""
+    pool = logging.getLogger("asyncpg.pool")
+    pool.warning("Failed to restore the pool connection floor; retrying")
+    pool.error("lost")
+
+    assert [line["event"] for line in _lines(stream)] == ["lost"]
