@@ -32,6 +32,8 @@ vertices that turn sharply: a curve through both may leave the edge between them
 SHARP_COSINE: Final = 0.995
 SHORTEST_GAP_MM: Final = 0.4
 """Two arcs with less than this between them may be joined where their circles touch."""
+OVERRUN_MM: Final = 0.5
+"""How far an arc that was drawn out may have passed the next joint."""
 CRUMB_MM: Final = 0.12
 CRUMB_COSINE: Final = 0.9
 """Elements shorter than that, and turning by less than this cosine, are no elements."""
@@ -218,9 +220,14 @@ def _elements(
     if gaps:
         start = polyline.vertices[[joint.vertex for _, joint, _ in gaps]]
         end = polyline.vertices[[after.vertex for _, _, after in gaps]]
+        end = np.where(end > start, end, end + polyline.length)
+        # Arcs that were drawn out end past their vertices, and others before.
+        later = np.array([_past_vertex(joint, joint.leaving, ring) for _, joint, _ in gaps])
+        further = np.array([_past_vertex(after, after.arriving, ring) for _, _, after in gaps])
+        holds = (end + further > start + later) & (start + later > 0)
         spans = Spans(
-            start,
-            np.where(end > start, end, end + polyline.length),
+            np.where(holds, start + later, start),
+            np.where(holds, end + further, end),
             np.array([(joint.point, after.point) for _, joint, after in gaps]),
             np.array([(joint.leaving, after.arriving) for _, joint, after in gaps]),
         )
@@ -238,7 +245,7 @@ def _without_short_gaps(
     tolerance_mm: float,
     min_radius_mm: float,
 ) -> list[_Joint]:
-    """The joints, those put together that leave no more than a crumb between them.
+    """The joints, those put together that leave no more than a crumb between them, or less than nothing.
 
     A crumb bends as the rounding of its coordinates has it. Next to a straight line it stays if it turns: the line
     keeps its direction, and would meet what follows at a corner. It stays, too, where it is a bend of the shape and
@@ -248,7 +255,9 @@ def _without_short_gaps(
     number = 0
     while number < len(kept) and len(kept) > 4:
         joint, after = kept[number], kept[(number + 1) % len(kept)]
-        short = _apart(joint, after) < CRUMB_MM
+        way = after.point - joint.point
+        folds_back = float(way @ joint.leaving) < 0 and float(way @ after.arriving) < 0
+        short = _apart(joint, after) < (OVERRUN_MM if folds_back else CRUMB_MM)
         is_gap = joint.vertex not in arcs and not straight[joint.vertex]
         smooth = all(
             float(one @ other) > CRUMB_COSINE
@@ -264,13 +273,19 @@ def _without_short_gaps(
         beside = max(_apart(kept[number - 1], joint), _apart(after, following))
         is_bend = _apart(joint, after) > min_radius_mm * angle and TILTED * angle * beside > tolerance_mm
         behind_line, before_line = bool(straight[kept[number - 1].vertex]), bool(straight[after.vertex])
-        if short and is_gap and smooth and not is_bend and not (turns and (behind_line or before_line)):
+        is_kept = is_bend or (turns and (behind_line or before_line))
+        if short and is_gap and smooth and (folds_back or not is_kept):
             point, tangent = (joint.point + after.point) / 2, _mean(joint.arriving, after.leaving)
             kept[(number + 1) % len(kept)] = _Joint(after.vertex, point, tangent, tangent)
             del kept[number]
         else:
             number += 1
     return kept
+
+
+def _past_vertex(joint: _Joint, tangent: type_points, ring: type_points) -> float:
+    """How far a joint lies past its vertex, in mm along the path."""
+    return float((joint.point - ring[joint.vertex]) @ tangent)
 
 
 def _longest_edges(ring: type_points) -> type_points:
