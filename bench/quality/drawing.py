@@ -64,31 +64,26 @@ class Drawing:
 
     def render(self) -> type_rgba:
         """Straight RGBA of shape (height_px, width_px, 4); colour is 0 where alpha is."""
+        fine = _premultiplied(_rendered(self.body, (0, 0, self.width_px, self.height_px), SUPERSAMPLING))
+        if self.finish is not None:
+            fine = self.finish(fine, generator_for(self.name))
         size = (self.width_px, self.height_px)
-        small = cv2.resize(self._premultiplied(), size, interpolation=cv2.INTER_AREA)
-        return _straight(np.asarray(small, dtype=np.float32))
+        return _straight(np.asarray(cv2.resize(fine, size, interpolation=cv2.INTER_AREA), dtype=np.float32))
 
     def fine_alpha(self, box: type_box) -> FineAlpha:
-        """The alpha of a part of the canvas as it was before it became pixels.
+        """The alpha of a part of the canvas as it was before it became pixels, or the pixels' own.
 
-        Paths are rendered many times as fine as the artwork; what a finish adds is as fine as it is drawn.
+        Paths are rendered many times as fine as the artwork. A finish makes detail finer than a pixel, which is art
+        only where it covers half of one.
 
         Args:
             box: The part, as left, top, width and height in pixels.
         """
         left, top, width, height = box
-        if self.finish is None:
-            finer = min(MOST_FINER, max(SUPERSAMPLING, FINE_SIDE_PX // max(width, height)))
-            alpha = _rendered(self.body, box, finer)[..., 3]
-        else:
-            finer = SUPERSAMPLING
-            rows, columns = slice(finer * top, finer * (top + height)), slice(finer * left, finer * (left + width))
-            alpha = np.rint(self._premultiplied()[rows, columns, 3]).astype(np.uint8)
-        return FineAlpha(alpha, finer, (left, top))
-
-    def _premultiplied(self) -> NDArray[np.float32]:
-        fine = _premultiplied(_rendered(self.body, (0, 0, self.width_px, self.height_px), SUPERSAMPLING))
-        return fine if self.finish is None else self.finish(fine, generator_for(self.name))
+        if self.finish is not None:
+            return FineAlpha(self.render()[top : top + height, left : left + width, 3], 1, (left, top))
+        finer = min(MOST_FINER, max(SUPERSAMPLING, FINE_SIDE_PX // max(width, height)))
+        return FineAlpha(_rendered(self.body, box, finer)[..., 3], finer, (left, top))
 
 
 def generator_for(*names: str) -> np.random.Generator:

@@ -23,7 +23,8 @@ EXACT_MM: Final = 0.05
 """How near a cut line comes to the right one. Art is known to about a pixel where it is coarser than that, and a cutout
 is right to a pixel; both bounds are shown."""
 FINE_PIXEL_MM: Final = 25.4 / 150
-"""Art of pixels no larger is held to EXACT_MM by what it must contain, if it brings its alpha."""
+"""Solid art of pixels no larger is held to EXACT_MM by what it must contain, if it brings its alpha. See-through art
+ends where its pixels are half opaque, inside of where it was drawn to end."""
 
 
 class Sense(StrEnum):
@@ -211,7 +212,8 @@ def cutout_verdicts(composites: Sequence[CompositeFigures]) -> list[Verdict]:
 def cut_line_verdicts(cut_lines: Sequence[CutLineFigures]) -> list[Verdict]:
     """The targets of cut lines from one source."""
     drawn = [(one.art, one.pixel_mm, one.measures) for one in cut_lines if one.pixel_mm and one.measures]
-    fine = [line for line in drawn if line[1] <= FINE_PIXEL_MM]
+    see_through = {one.art for one in cut_lines if one.semi_transparent}
+    fine = [line for line in drawn if line[1] <= FINE_PIXEL_MM and line[0] not in see_through]
     refused = tuple(f"{one.art} {one.refusal}" for one in cut_lines if one.measures is None)
 
     def most(name: str, goal: float, figure: Callable[[CutLineMeasures], float]) -> Verdict:
@@ -247,7 +249,7 @@ def cut_line_verdicts(cut_lines: Sequence[CutLineFigures]) -> list[Verdict]:
     ]
     if any(one.source == "alpha" for one in cut_lines):
         worst = tuple(f"{art} {value:.3f}" for value, art in outside[:WORST_NAMED])
-        name, value = "art standing out, 150 dpi and finer, mm", outside[0][0] if outside else None
+        name, value = "solid art standing out, 150 dpi and finer, mm", outside[0][0] if outside else None
         found.insert(1, Verdict(name, value, EXACT_MM, Sense.AT_MOST, len(fine), worst))
     return found
 
