@@ -16,7 +16,7 @@ from cutline.imaging.shapes import closed, filled, offset
 
 CORNER_MM: Final = 3.0
 """Radius of a rectangular liner's corners."""
-TRIES: Final = ((0.01, 1.0), (0.01, 0.6), (0.04, 1.0), (0.04, 0.6))
+TRIES: Final = ((0.01, 1.0), (0.01, 0.6), (0.1, 1.0), (0.1, 0.6), (0.5, 1.0), (0.5, 0.6))
 """What is tried in turn until no bend is too tight: how much wider than asked for corners are, so that a curve fitted
 to them has room, and the share of the tolerance."""
 LEAST_RADIUS_MM: Final = 0.5
@@ -37,7 +37,7 @@ def liner_path(face: MultiPolygon, spec: ResolvedSpec, *, tolerance_mm: float) -
     around = offset(face, spec.liner_margin_mm)
     paths: list[BezierPath] = []
     for slack_mm, share in TRIES:
-        shape = filled(closed(around, max(CORNER_MM, spec.min_radius_mm + slack_mm)))
+        shape = filled(closed(around, max(CORNER_MM, spec.min_radius_mm) + slack_mm))
         if len(shape.geoms) > 1:  # pieces kept apart still share one liner
             shape = filled(shape.convex_hull)
         path = _fitted(shape.geoms[0], max(spec.min_radius_mm, LEAST_RADIUS_MM), share * tolerance_mm)
