@@ -34,7 +34,7 @@ install-dev: $(VENV)/dev.stamp ## Add what development needs to .venv
 test: lint types arch proto-check ## Run every check and every test; ARGS="-k cut_line" picks tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-long: $(VENV)/dev.stamp ## The properties of cut lines on 2,000 random artworks each; takes hours
+test-long: $(VENV)/dev.stamp ## The properties of cut lines on 2,000 random artworks each, on two cores; takes about an hour
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist load tests/property $(ARGS)
 
 lint: $(VENV)/dev.stamp ## Find faults and format differences

@@ -18,7 +18,7 @@ settings.load_profile(PROFILE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lets the long profile take its hours; the hook sees every collected test, so it looks at the path."""
+    """Lets the long profile take its time; the hook sees every collected test, so it looks at the path."""
     if PROFILE == "long":
         for item in items:
             if Path(__file__).parent in item.path.parents:
