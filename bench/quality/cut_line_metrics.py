@@ -46,7 +46,8 @@ class Reference:
     Attributes:
         wanted: Art grown by the border, holes filled; a cut line must contain it.
         line: The same, closed with the closing radius and without cusps; a cut line must follow its edge.
-        undecided: Where DECIDING_MM more or less of radius close a gap or leave it open, so that either is right.
+        undecided: Where DECIDING_MM more or less of radius close a gap or leave it open, and around cusps, so that
+            more than one line is right.
     """
 
     wanted: BaseGeometry
@@ -101,12 +102,12 @@ def reference(
     least = max(SPECK_AREA_MM2, SPECK_AREA_SHARE * max(shape.area for shape in shapes))
     kept = [shape for shape in shapes if shape.area >= least] or [max(shapes, key=lambda shape: shape.area)]
     wanted = _filled(_grown(shapely.union_all(kept), border_mm))
-    narrower, line, wider = (
-        _without_cusps(_filled(_grown(_grown(wanted, radius), -radius)), radius)
-        for radius in (closing_radius_mm - DECIDING_MM, closing_radius_mm, closing_radius_mm + DECIDING_MM)
-    )
-    apart = wider.difference(narrower).buffer(-UNDECIDED_MM / 2)
-    return Reference(wanted, line, apart.buffer(2 * UNDECIDED_MM) if not apart.is_empty else EMPTY)
+    radii = (closing_radius_mm - DECIDING_MM, closing_radius_mm, closing_radius_mm + DECIDING_MM)
+    narrower, line, wider = (_filled(_grown(_grown(wanted, radius), -radius)) for radius in radii)
+    cusps = [_cusps(shape, closing_radius_mm) for shape in (narrower, line, wider)]
+    apart = shapely.union_all([wider.difference(narrower).buffer(-UNDECIDED_MM / 2), *cusps])
+    undecided = EMPTY if apart.is_empty else apart.buffer(2 * UNDECIDED_MM)
+    return Reference(wanted, line.difference(cusps[1].buffer(SIMPLIFY_MM)), undecided)
 
 
 def measure_cut_line(path_data: Sequence[str], right: Reference) -> CutLineMeasures:
@@ -185,18 +186,17 @@ def _pieces(alpha: NDArray[np.uint8]) -> list[type_points]:
     return [np.asarray(points[: cuts[1]]) - 0.5 for points, cuts in zip(rings, offsets, strict=True)]
 
 
-def _without_cusps(line: BaseGeometry, radius_mm: float) -> BaseGeometry:
-    """The line without the points between arcs of discs that nearly meet, which a blade of that radius cannot follow.
+def _cusps(line: BaseGeometry, radius_mm: float) -> BaseGeometry:
+    """The points between arcs of discs that nearly meet, which a blade of that radius cannot follow.
 
-    What it cannot reach but what holds pieces together is a neck, and stays.
+    What it cannot reach but what holds pieces together is a neck, and none of them.
     """
     reached = _grown(_grown(line, -radius_mm), radius_mm)
-    for part in shapely.get_parts(line.difference(reached)):
-        if part.area > CUSP_MM2:
-            rest = line.difference(part.buffer(SIMPLIFY_MM))
-            if shapely.get_num_geometries(rest) <= shapely.get_num_geometries(line):
-                line = rest
-    return line
+    lost = [part for part in shapely.get_parts(line.difference(reached)) if part.area > CUSP_MM2]
+    pieces = shapely.get_num_geometries(line)
+    return shapely.union_all(
+        [part for part in lost if shapely.get_num_geometries(line.difference(part.buffer(SIMPLIFY_MM))) <= pieces]
+    )
 
 
 def _grown(shape: BaseGeometry, distance_mm: float) -> BaseGeometry:
