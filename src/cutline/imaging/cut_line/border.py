@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import shapely
 from shapely import MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.sticker_spec import ResolvedSpec
+from cutline.imaging.cut_line.bezier import type_points
 from cutline.imaging.cut_line.rings import ring_points, smallest_radius_mm
 from cutline.imaging.shapes import ARC_SAGITTA_MM, closed, filled, offset, opened, polygons_of
 
@@ -32,6 +34,9 @@ SPIKE_MM2: Final = 0.02
 SPIKE_DEGREES: Final = 17.0
 """A convex vertex that turns more is a spike; the chords of arcs turn less."""
 WIDER_DISCS: Final = (1.0, 1.25, 1.6, 2.0, 2.5, 3.2)
+TOUCHING_MM: Final = 1e-6
+HAIR_MM: Final = 5e-4
+"""How far a spike may lie from what was lost at it, and the rim that is taken off with that: without it hairs stay."""
 SPIKE_SLACK_MM: Final = 0.004
 """Spikes are taken off with a little less than the pieces' own radius: necks that just passed must pass again."""
 
@@ -102,6 +107,10 @@ def smoothed(pieces: MultiPolygon, spec: ResolvedSpec, slack_mm: float = SLACKS_
     rounded = filled(opened(shape, rounding_mm))
     if shape.area - rounded.area < SPIKE_MM2:
         return rounded
+    # Discs that nearly meet leave cusps between them: where nothing else was sharp, they alone are taken off.
+    without_cusps = filled(shape.difference(_lost_at(_spikes(shape), shape, rounded).buffer(HAIR_MM, quad_segs=1)))
+    if not _has_spikes(without_cusps):
+        return without_cusps
     # What was taken off leaves corners. Where closing them leaves spikes again, a wider disc fills the place.
     whole = rounded
     for wider in WIDER_DISCS:
@@ -111,13 +120,25 @@ def smoothed(pieces: MultiPolygon, spec: ResolvedSpec, slack_mm: float = SLACKS_
     return filled(opened(whole, rounding_mm))
 
 
+def _lost_at(points: type_points, shape: MultiPolygon, rounded: MultiPolygon) -> MultiPolygon:
+    """The parts of a shape that rounding it took off at any of some points; necks elsewhere are none of them."""
+    sharp = shapely.multipoints(points)
+    lost = polygons_of(shape.difference(rounded))
+    return MultiPolygon([part for part in lost.geoms if part.distance(sharp) < TOUCHING_MM])
+
+
 def _has_spikes(shape: MultiPolygon) -> bool:
+    return len(_spikes(shape)) > 0
+
+
+def _spikes(shape: MultiPolygon) -> type_points:
+    """Where outer rings turn convexly in one point, (n, 2)."""
+    found = [np.empty((0, 2))]
     for part in shape.geoms:
         points = ring_points(part)  # without the jogs of a micrometre that offsets leave
         into = points - np.roll(points, 1, axis=0)
         out = np.roll(into, -1, axis=0)
         cross = into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0]
         turns = np.degrees(np.arctan2(cross, (into * out).sum(axis=1)))
-        if ((turns if part.exterior.is_ccw else -turns) > SPIKE_DEGREES).any():
-            return True
-    return False
+        found.append(points[(turns if part.exterior.is_ccw else -turns) > SPIKE_DEGREES])
+    return np.concatenate(found)
