@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import cv2
 import numpy as np
@@ -244,6 +245,56 @@ def test_a_single_pixel_and_full_transparency_decode() -> None:
 
     assert pixel.rgba.shape == (1, 1, 4)
     assert clear.has_alpha
+
+
+def _pixel_bytes(data: bytes) -> list[int]:
+    """Where in a PNG the bytes of its pixel chunks lie: their lengths and names, bodies and checksums."""
+    found, at = [], 8
+    while at < len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        found += list(range(at, end)) if data[at + 4 : at + 8] == b"IDAT" else []
+        at = end
+    return found
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
+def test_a_flipped_bit_in_the_pixels_of_a_png_is_refused(mode: str) -> None:
+    """No bit of the compressed pixels or their checksums can turn over without the file being refused as damaged."""
+    drawn = Image.new("RGB", (120, 90), "white")
+    drawn.paste((200, 40, 30), (20, 15, 100, 75))
+    drawn.paste(noise_image(30, 20), (40, 30))
+    data = encoded(drawn.convert(mode), "PNG")
+    assert decode_artwork(data, limits=LIMITS).rgba.shape == (90, 120, 4)
+    body = _pixel_bytes(data)[8:]
+
+    for at in body[:: max(1, len(body) // 150)] + body[-4:]:
+        damaged = bytearray(data)
+        damaged[at] ^= 1 << at % 8
+        error = refused(bytes(damaged))
+        assert error.reason is Reason.ARTWORK_UNREADABLE, at
+        assert "cut off or damaged" in error.message
+
+
+def test_every_pixel_chunk_is_checked() -> None:
+    """A wrong length or checksum is found in the last of several pixel chunks as in the first."""
+    data = encoded(noise_image(200, 200), "PNG")
+    last = data.rindex(b"IDAT")
+    assert last > data.index(b"IDAT")
+
+    for at in (last - 4, last - 3, last - 1, last + 4, last + 40):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x10
+        assert refused(bytes(damaged)).reason is Reason.ARTWORK_UNREADABLE, at - last
+
+
+def test_damage_that_touches_no_pixel_is_let_be() -> None:
+    """A text after the pixels whose checksum is wrong, bytes after the end, and a missing end, change no picture."""
+    data = encoded(noise_image(40, 30), "PNG")
+    end = data.rindex(b"IEND") - 4
+    text = struct.pack(">I", 4) + b"tEXt" + b"a\0bc" + bytes(4)
+
+    for kept in (data[:end] + text + data[end:], data + b"more", data[:end]):
+        assert (decode_artwork(kept, limits=LIMITS).rgba[..., :3] == np.asarray(noise_image(40, 30))).all()
 
 
 def test_the_header_is_enough_for_the_size() -> None:

@@ -1,7 +1,7 @@
 """Artwork bytes to pixels, safely: what the bytes are, how large they would be, then the decoding itself.
 
-Reading order: media_type.py (type from the bytes), bounds.py (size before decoding), raster.py with colour.py
-(Pillow formats to straight sRGB RGBA), svg_filter.py (what of an SVG may be rendered) with svg_element.py,
+Reading order: media_type.py (type from the bytes), bounds.py (size before decoding), raster.py with png_chunks.py and
+colour.py (Pillow formats to straight sRGB RGBA), svg_filter.py (what of an SVG may be rendered) with svg_element.py,
 svg_style.py, svg_growth.py and svg_load.py (what rendering it takes), svg.py.
 """
 

@@ -24,6 +24,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.imaging.decode.bounds import refuse_as_too_large
 from cutline.imaging.decode.colour import to_srgb
+from cutline.imaging.decode.png_chunks import has_damaged_chunk
 from cutline.imaging.model import Artwork, type_rgba
 
 _PLUGINS: Final[dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]]] = {
@@ -66,6 +67,8 @@ def decode_raster(data: bytes, media_type: str) -> Artwork:
     Raises:
         ArtworkError: ARTWORK_UNREADABLE, or ARTWORK_TYPE_UNSUPPORTED for samples of floating point and the like.
     """
+    if media_type == "image/png" and has_damaged_chunk(data):
+        raise _unreadable(media_type)
     with _open(data, media_type) as image:
         # Broken metadata is no fault of the pixels; Pillow warns of it and goes on, and so do we.
         with warnings.catch_warnings():

@@ -5,6 +5,8 @@ The areas of border, bleed and white ink, and the art's edge colours carried int
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,9 +33,14 @@ EDGE_OVERLAP_MM: Final = 0.2
 SOFT_OVERLAP_MM: Final = 0.02
 """The same under art that is see-through at its edge: ink under it darkens it."""
 EDGE_DPI: Final = 200
+MOST_EDGE_PX: Final = 16_000_000
+"""Pixels of carried colours at most, half a metre squared at that resolution: finding them takes 20 bytes each."""
 _OPAQUE: Final = 250
 _SOFT_EDGE_PX: Final = 4
 """See-through pixels that far inside the art are no edge but art: a shadow, a wash."""
+_MARGIN_PX: Final = 4 * _SOFT_EDGE_PX
+"""How far beyond the bleed art is looked for: the nearest may lie a soft edge in, and its neighbours another one."""
+_STRIP_PX: Final = 524_288
 _SIMPLIFY_MM: Final = 0.004
 # Along an edge, how far apart and how far to its sides its pixels are looked at.
 _EVERY_PX: Final = 3
@@ -167,38 +174,57 @@ def _carried(
     cutout: Cutout, cut_line: CutLine, bounds: tuple[float, float, float, float], alpha_threshold: float
 ) -> tuple[NDArray[np.uint8], BoxMm]:
     """Every pixel of the bounds with the colour, as it prints, of the nearest pixel that is art alone."""
-    every = max(1, int(25.4 / EDGE_DPI / cut_line.mm_per_px))
-    sample = _every(cutout.rgba, every)
+    every = _pixels_a_side(cut_line.mm_per_px, bounds)
     pitch_mm = every * cut_line.mm_per_px
     x_mm, y_mm = cut_line.canvas_origin_mm
     left, top = int(np.floor((bounds[0] - x_mm) / pitch_mm)), int(np.floor((bounds[1] - y_mm) / pitch_mm))
     right, bottom = int(np.ceil((bounds[2] - x_mm) / pitch_mm)), int(np.ceil((bounds[3] - y_mm) / pitch_mm))
-    height, width = sample.shape[:2]
-    pads = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
-    grid = np.asarray(cv2.copyMakeBorder(sample, *pads, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0)), np.uint8)
+    margin = _MARGIN_PX
+    grid = _every(cutout.rgba, every, (left - margin, top - margin, right + margin, bottom + margin))
     solid = _sure_art(grid, alpha_threshold)
-    _print_on_paper(grid, solid)
-    _, labels = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
-    # Whole pixels are looked up, four bytes at a time: a label leads to its pixel.
-    pixels = grid.view(np.uint32).reshape(-1)
-    places = np.flatnonzero(solid)
-    colors = np.zeros(int(labels.max()) + 1, np.uint32)
-    colors[labels.reshape(-1)[places]] = pixels[places]
-    x0, y0 = left + pads[2], top + pads[0]
-    part = colors[labels[y0 : y0 + bottom - top, x0 : x0 + right - left]]
-    rgb = cv2.cvtColor(part.view(np.uint8).reshape(*part.shape, 4), cv2.COLOR_RGBA2RGB)
+    labels = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)[1]
+    colors = _labelled_colors(grid, solid, np.asarray(labels, np.int32))
+    del grid, solid
+    rgb = np.empty((bottom - top, right - left, 3), np.uint8)
+    for rows in _strips(rgb.shape):
+        part = colors[labels[margin:-margin, margin:-margin][rows]]
+        rgb[rows] = cv2.cvtColor(part.view(np.uint8).reshape(*part.shape, 4), cv2.COLOR_RGBA2RGB)
     box = (x_mm + left * pitch_mm, y_mm + top * pitch_mm, x_mm + right * pitch_mm, y_mm + bottom * pitch_mm)
-    return np.asarray(rgb, np.uint8), box_mm(box)
+    return rgb, box_mm(box)
+
+
+def _pixels_a_side(mm_per_px: float, bounds: tuple[float, float, float, float]) -> int:
+    """Pixels of the art to one of the carried colours: EDGE_DPI at least, but no more of them than MOST_EDGE_PX."""
+    every = max(1, int(25.4 / EDGE_DPI / mm_per_px))
+    pitch_mm = every * mm_per_px
+    carried_px = (bounds[2] - bounds[0]) * (bounds[3] - bounds[1]) / pitch_mm**2
+    return every * max(1, math.ceil(math.sqrt(carried_px / MOST_EDGE_PX)))
+
+
+def _labelled_colors(grid: type_rgba, solid: NDArray[np.uint8], labels: NDArray[np.int32]) -> NDArray[np.uint32]:
+    """The colour on paper of each pixel of art, four bytes at a time, at the place that its label says."""
+    colors = np.zeros(int(labels.max()) + 1, np.uint32)
+    for rows in _strips(grid.shape):
+        chosen = solid[rows].view(np.bool_)
+        _print_on_paper(grid[rows], solid[rows])
+        colors[labels[rows][chosen]] = grid[rows].view(np.uint32)[..., 0][chosen]
+    return colors
+
+
+def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Rows of a picture of that shape, some at a time."""
+    strip_rows = max(1, _STRIP_PX // shape[1])
+    return (slice(top, top + strip_rows) for top in range(0, shape[0], strip_rows))
 
 
 def _sure_art(rgba: type_rgba, alpha_threshold: float) -> NDArray[np.uint8]:
     """1 where a pixel shows the art and nothing of an edge's own transition, 0 elsewhere."""
     alpha = rgba[..., 3]
-    opaque = (alpha >= min(_OPAQUE, int(alpha.max()))).astype(np.uint8)
+    opaque = (alpha >= min(_OPAQUE, int(alpha.max()))).view(np.uint8)
     # One pixel in from the edge: the outermost ones still carry some of what was behind the art.
     inner = np.asarray(cv2.erode(opaque, np.ones((3, 3), np.uint8)), np.uint8)
     # Shadows and washes that the cut passes through are art as well, beyond what an antialiased edge is wide.
-    art = (alpha >= alpha_threshold * 255).astype(np.uint8)
+    art = (alpha >= alpha_threshold * 255).view(np.uint8)
     inner |= np.asarray(cv2.erode(art, np.ones((2 * _SOFT_EDGE_PX + 1,) * 2, np.uint8)), np.uint8)
     return inner if inner.any() else opaque
 
@@ -210,7 +236,18 @@ def _print_on_paper(rgba: type_rgba, chosen: NDArray[np.uint8]) -> None:
     pixels[places, :3] = on_paper(pixels[places])
 
 
-def _every(rgba: type_rgba, step: int) -> type_rgba:
-    """One pixel of each block of `step` a side, the middle one."""
-    pixels = rgba.view(np.uint32)[..., 0]
-    return np.ascontiguousarray(pixels[step // 2 :: step, step // 2 :: step])[..., None].view(np.uint8)
+def _every(rgba: type_rgba, step: int, window: tuple[int, int, int, int]) -> type_rgba:
+    """One pixel of each block of `step` a side, the middle one, where the window is; clear beyond the canvas.
+
+    Args:
+        rgba: The picture.
+        step: Pixels a side of a block.
+        window: Left, top, right and bottom in blocks; may reach beyond the picture.
+    """
+    blocks = rgba.view(np.uint32)[..., 0][step // 2 :: step, step // 2 :: step]
+    left, top, right, bottom = window
+    taken = np.zeros((bottom - top, right - left), np.uint32)
+    x, y = max(left, 0), max(top, 0)
+    seen = blocks[y : max(bottom, 0), x : max(right, 0)]
+    taken[y - top : y - top + seen.shape[0], x - left : x - left + seen.shape[1]] = seen
+    return taken[..., None].view(np.uint8)
