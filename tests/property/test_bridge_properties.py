@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import shapely
-from hypothesis import event, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Point, Polygon, affinity, box
 from shapely.geometry.base import BaseGeometry
 
+from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.sticker_spec import IslandPolicy, StickerSpec, resolve
 from cutline.imaging.cut_line.build import build_cut_line
 from cutline.imaging.outline import Outline
@@ -82,7 +83,12 @@ def test_no_neck_is_under_three_millimetres(
             island_policy=IslandPolicy.BRIDGE,
         )
     )
-    line = build_cut_line(Outline(art=art, specks=NO_SPECKS), spec)
+    try:
+        line = build_cut_line(Outline(art=art, specks=NO_SPECKS), spec)
+    except ArtworkError as refused:  # a wide radius leaves nothing of thin art without border, or not at that size
+        event(f"refused: {refused.reason}")
+        assume(refused.reason is not Reason.CUT_LINE_IMPOSSIBLE or "crossings" in refused.message)
+        raise
     event(" ".join(sorted({join.kind for join in line.joins})) or "the border joins them")
 
     assert len(line.finished) == 1
