@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
@@ -17,6 +18,9 @@ from cutline.v1 import design_pb2, report_pb2, sticker_spec_pb2
 
 STATE_STYLES = {"READY": "green", "FAILED": "red", "CANCELLED": "yellow", "PROCESSING": "cyan"}
 VERDICT_STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "red"}
+
+_UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories of control, format and surrogate characters, and of line and paragraph separators."""
 
 
 class OutputStyle(StrEnum):
@@ -49,9 +53,17 @@ def error_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def on_one_line(text: str) -> str:
+    """The text with characters that steer a terminal or break a line, which file names may hold, as escapes."""
+    return "".join(
+        character.encode("unicode_escape").decode() if unicodedata.category(character) in _UNSHOWN else character
+        for character in text
+    )
+
+
 def complain(message: str) -> None:
     """One line about what went wrong."""
-    error_console().print(Text.assemble(("error: ", "red"), message))
+    error_console().print(Text.assemble(("error: ", "red"), on_one_line(message)))
 
 
 def as_dict(design: design_pb2.Design) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -20,12 +21,21 @@ from cutline.cli.engine import (
     run_engine,
 )
 from cutline.cli.failures import ExitCode, explain, fail
-from cutline.cli.printing import VERDICT_STYLES, console
+from cutline.cli.file_set import write_set
+from cutline.cli.printing import VERDICT_STYLES, console, on_one_line
 from cutline.cli.spec_options import with_spec_but_mockups
 from cutline.domain.artwork import ArtworkLimits
 from cutline.domain.errors import CutlineError
 from cutline.domain.outputs import FILE_NAMES, FindingLevel, OutputFormat, PrintVerdict
 from cutline.domain.sticker_spec import ResolvedSpec, StickerSpec, resolve
+
+
+def _folder(text: str) -> Path:
+    """A folder's name; an empty one, as of a variable that is not set, would be the folder one happens to be in."""
+    if not text:
+        message = "is empty; . is the current folder"
+        raise typer.BadParameter(message)
+    return Path(text)
 
 
 class FailOn(StrEnum):
@@ -39,7 +49,7 @@ class FailOn(StrEnum):
 def process(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Artwork: PNG, JPEG, WebP, TIFF, GIF, AVIF, SVG.")],
     spec: StickerSpec,
-    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files.", parser=_folder, metavar="FOLDER")],
     fail_on: Annotated[FailOn | None, typer.Option(help="Exit with 1 from this print verdict on.")] = None,
     press_profile: Annotated[
         Path | None, typer.Option(metavar="ICC", help="CMYK profile of the press; makes print.pdf a PDF/X-4 file.")
@@ -47,7 +57,9 @@ def process(
 ) -> None:
     """Make print-ready files of one artwork, here and now, without a server.
 
-    Writes cutout.png, cutline.svg, cutline.dxf, print.pdf, preview.png and report.json.
+    Writes cutout.png, cutline.svg, cutline.dxf, print.pdf, preview.png and report.json, all or none.
+
+    With --format only those named, and cutout.png and report.json, which are made always.
     """
     try:
         resolved = resolve(spec, field_prefix="")
@@ -68,6 +80,9 @@ def process(
 def _read(file: Path) -> bytes:
     limit_bytes = ArtworkLimits().max_bytes
     try:
+        kind = file.stat().st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a pipe may never be written to, a device never end
+            fail(f"{file}: is no regular file", ExitCode.BAD_INPUT)
         with file.open("rb") as stream:
             return stream.read(limit_bytes + 1)  # the engine names the limit; nothing reads further than that
     except OSError as error:
@@ -75,10 +90,7 @@ def _read(file: Path) -> bytes:
 
 
 def _run(data: bytes, spec: ResolvedSpec, press_profile: Path | None) -> Made:
-    try:
-        press_icc = press_profile.read_bytes() if press_profile else None
-    except OSError as error:
-        fail(f"{press_profile}: {error.strerror or error}", ExitCode.BAD_INPUT)
+    press_icc = _read(press_profile) if press_profile else None
     try:
         return run_engine(data, spec, press_icc)
     except EngineMissingError as error:
@@ -94,11 +106,9 @@ def _run(data: bytes, spec: ResolvedSpec, press_profile: Path | None) -> Made:
 
 def _write(result: Made, out: Path) -> None:
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        for made in result.files:
-            (out / FILE_NAMES[made.kind]).write_bytes(made.data)
+        write_set({FILE_NAMES[made.kind]: made.data for made in result.files}, out)
     except OSError as error:
-        fail(f"{error.filename or out}: {error.strerror or error}", ExitCode.BAD_INPUT)
+        fail(f"{error.filename}: {error.strerror}; nothing was written", ExitCode.BAD_INPUT)
 
 
 def _summarise(file: Path, result: Made, out: Path) -> None:
@@ -106,7 +116,7 @@ def _summarise(file: Path, result: Made, out: Path) -> None:
     shown = console()
     shown.print(
         Text.assemble(
-            f"{file}  {geometry.cut_width_mm:.2f} x {geometry.cut_height_mm:.2f} mm"
+            f"{on_one_line(str(file))}  {geometry.cut_width_mm:.2f} x {geometry.cut_height_mm:.2f} mm"
             f"  cutout {result.cutout_method} ({result.cutout_confidence:.2f})  print ",
             (result.print_verdict.value, VERDICT_STYLES[result.print_verdict]),
         )
@@ -115,7 +125,7 @@ def _summarise(file: Path, result: Made, out: Path) -> None:
         if finding.level in {FindingLevel.WARN, FindingLevel.FAIL}:
             level = (finding.level.value, VERDICT_STYLES[finding.level])
             shown.print(Text.assemble("  ", level, f" {finding.code}: {finding.message} {finding.fix}"))
-    shown.print(f"  {len(result.files)} files in {out}", markup=False)
+    shown.print(f"  {len(result.files)} files in {on_one_line(str(out))}", markup=False)
 
 
 def _reaches(verdict: PrintVerdict, fail_on: FailOn) -> bool:

@@ -44,6 +44,10 @@ _TEXTS: Final = {
     "printer_preset": f"Printer preset: {', '.join(printer_preset_ids())}; default generic.",
 }
 
+_FORMAT_HELP: Final = (
+    "File to make besides cutout_png and report_json, which are made always; repeat for more; default all."
+)
+
 
 def _option(name: str, kind: Any, text: str, *declarations: str) -> inspect.Parameter:
     option = typer.Option(*declarations, help=text, rich_help_panel=_PANEL, show_default=False, case_sensitive=False)
@@ -64,7 +68,7 @@ def _parameters() -> list[inspect.Parameter]:
             for name, text in _FLAGS.items()
         ),
         *(_option(name, str | None, text, dashed[name]) for name, text in _TEXTS.items()),
-        _option("output_formats", list[OutputFormat] | None, "File to make; repeat for more; default all.", "--format"),
+        _option("output_formats", list[OutputFormat] | None, _FORMAT_HELP, "--format"),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -167,3 +168,78 @@ def test_a_missing_extra_names_the_mend(artwork: Path, tmp_path: Path) -> None:
     shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert shown.returncode == 2
     assert shown.stderr == "error: numpy is not installed: pip install 'cutline[imaging]'\n"
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_files_are_written_all_or_none(artwork: Path, tmp_path: Path, earlier: bool) -> None:
+    """Where one file cannot be written the folder stays as it was, and the error names that file."""
+    out = tmp_path / "out"
+    (out / "print.pdf" / "inside").mkdir(parents=True)
+    if earlier:
+        (out / "cutout.png").write_bytes(b"of an earlier run")
+
+    result = CliRunner().invoke(app, ["process", str(artwork), "--out", str(out), "--format", "print_pdf"])
+
+    assert result.exit_code == 2
+    assert result.stderr == f"error: {out / 'print.pdf'}: Is a directory; nothing was written\n"
+    assert sorted(path.name for path in out.iterdir()) == [*["cutout.png"] * earlier, "print.pdf"]
+    assert (out / "print.pdf" / "inside").is_dir()
+    assert not earlier or (out / "cutout.png").read_bytes() == b"of an earlier run"
+
+
+def test_files_of_an_earlier_run_are_replaced(artwork: Path, tmp_path: Path) -> None:
+    """A second run puts its files in place of the first's, leaves other files alone, and nothing of its own behind."""
+    (tmp_path / "report.json").write_bytes(b"of an earlier run")
+    (tmp_path / "notes.txt").write_bytes(b"mine")
+
+    result = CliRunner().invoke(app, ["process", str(artwork), "--out", str(tmp_path), "--format", "report_json"])
+
+    assert result.exit_code == 0, result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cutout.png", "notes.txt", "report.json"]
+    assert b"cut_width_mm" in (tmp_path / "report.json").read_bytes()
+    assert (tmp_path / "notes.txt").read_bytes() == b"mine"
+
+
+def test_a_folder_that_is_a_file_is_named(artwork: Path, tmp_path: Path) -> None:
+    """--out at a file is bad input."""
+    taken = tmp_path / "taken"
+    taken.write_bytes(b"a file")
+    result = CliRunner().invoke(app, ["process", str(artwork), "--out", str(taken), "--format", "report_json"])
+    assert (result.exit_code, result.stderr) == (2, f"error: {taken}: File exists; nothing was written\n")
+
+
+def test_an_empty_folder_name_is_refused(artwork: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--out with nothing in it is named as wrong usage, and nothing is written where one happens to be."""
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["process", str(artwork), "--out", ""])
+    assert result.exit_code == 2
+    assert "'--out': is empty" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize("option", [False, True])
+def test_a_pipe_is_refused_by_name(artwork: Path, tmp_path: Path, option: bool) -> None:
+    """A pipe that nobody writes to is refused at once, as artwork and as press profile."""
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    files = [str(artwork), "--press-profile", str(pipe)] if option else [str(pipe)]
+    result = CliRunner().invoke(app, ["process", *files, "--out", str(tmp_path / "out")])
+    assert (result.exit_code, result.stderr) == (2, f"error: {pipe}: is no regular file\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such file names")
+def test_control_characters_of_names_are_shown_as_escapes(artwork: Path, tmp_path: Path) -> None:
+    """A file name neither steers the terminal nor breaks the line, in errors and in results."""
+    folder = tmp_path / "a\x1b[31mred\nb\u202e"
+    folder.mkdir()
+    (folder / "ok.png").write_bytes(artwork.read_bytes())
+
+    made = CliRunner().invoke(app, ["process", str(folder / "ok.png"), "--out", str(folder), "--format", "report_json"])
+    missing = CliRunner().invoke(app, ["process", str(folder / "no.png"), "--out", str(folder)])
+
+    assert (made.exit_code, missing.exit_code) == (0, 2)
+    assert made.stdout.count("a\\x1b[31mred\\nb\\u202e") == 2
+    assert "a\\x1b[31mred\\nb\\u202e" in missing.stderr
+    assert missing.stderr.count("\n") == 1
+    assert not {"\x1b", "\u202e"} & set(made.stdout + missing.stderr)
