@@ -316,6 +316,7 @@ CASES: Final[dict[str, Case]] = {
     "SOFT_SHADOW": Case(
         {},
         (
+            Drawing(NOT_APPLICABLE, lambda: _on_white(250)),
             Drawing(PASS, lambda: _png(disc())),
             Drawing(WARN, _with_shadow, at=(200, 200, 680, 680)),
         ),

@@ -11,6 +11,7 @@ from cutline.domain.outputs import CutoutMethod
 from cutline.imaging.cutout import cut_out
 from cutline.imaging.cutout.checker import find_checker
 from cutline.imaging.model import Artwork, Cutout
+from cutline.imaging.readiness.art import CONFIDENCE_LEAST
 from tests.unit.imaging.pixel_art import as_jpeg, composed, coverage, opaque, overlap, type_levels
 
 SIDE_PX = 320
@@ -86,3 +87,35 @@ def test_two_colours_in_disorder_are_no_checker(seed: int) -> None:
     levels = cv2.resize(coarse, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_NEAREST)
 
     assert find_checker(opaque(np.repeat(levels[..., None], 3, axis=2)).rgba) is None
+
+
+def test_a_chessboard_is_art() -> None:
+    """Few large squares of much contrast are no sign of transparency: the whole image is the subject."""
+    board = checker(SIDE_PX / 8, levels=(255, 0)).astype(np.uint8)
+
+    cutout = cut(opaque(board))
+
+    assert cutout.subject_is_everything
+    assert (cutout.rgba[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_code_without_margin_has_no_sure_background(seed: int) -> None:
+    """Where the border turns between black and white all the way round, its more frequent colour is no background."""
+    modules = np.random.default_rng(seed).random((29, 29)) < 0.35
+    levels = np.kron(modules, np.ones((12, 12))).astype(np.uint8) * 255
+
+    cutout = cut(opaque(np.repeat(levels[..., None], 3, axis=2)))
+
+    assert cutout.subject_is_everything or cutout.confidence < CONFIDENCE_LEAST
+
+
+def test_art_cropped_in_a_few_places_is_still_cut_out() -> None:
+    """One colour that touches two sides of the canvas leaves the other colour the background."""
+    levels = np.full((SIDE_PX, SIDE_PX, 3), 255, np.uint8)
+    cv2.circle(levels, (SIDE_PX, SIDE_PX), 200, (200, 30, 30), -1)
+
+    cutout = cut(opaque(levels))
+
+    assert not cutout.subject_is_everything
+    assert cutout.rgba[10, 10, 3] == 0

@@ -155,13 +155,15 @@ def test_a_hairline_survives() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2), (64, 64), (3, 900)])
 def test_one_colour_alone_is_no_subject(size: tuple[int, int]) -> None:
-    """A canvas of one colour, down to a single pixel, is NO_SUBJECT."""
+    """A canvas of one colour, down to a single pixel, is NO_SUBJECT, and the message names what keeps it whole."""
     levels = np.full((*size, 3), 90, np.uint8)
 
     with pytest.raises(ArtworkError) as caught:
         cut(opaque(levels))
 
     assert caught.value.reason is Reason.NO_SUBJECT
+    assert "ALPHA" in caught.value.message
+    assert (cut(opaque(levels), CutoutMethod.ALPHA).rgba[..., 3] == 255).all()
 
 
 def test_a_bare_gradient_is_no_subject() -> None:

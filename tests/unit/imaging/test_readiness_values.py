@@ -182,6 +182,20 @@ def test_a_shadow_is_measured() -> None:
     assert findings(rgba)["SOFT_SHADOW"].value == pytest.approx(45 * 69 / 600, abs=0.6)
 
 
+def test_a_shadow_cannot_be_told_beside_a_doubtful_cutout() -> None:
+    """Background removal that fails its own confidence may have kept a shadow as art, and says what to look for."""
+    doubtful = {"method": CutoutMethod.FLAT, "confidence": 0.1}
+
+    found = findings(disc(), cutout=doubtful)
+
+    assert found["SOFT_SHADOW"].level is FindingLevel.NOT_APPLICABLE
+    assert found["CUTOUT_CONFIDENCE"].level is FAIL
+    assert "shadow or glow" in found["CUTOUT_CONFIDENCE"].message
+    assert "transparent background" in found["CUTOUT_CONFIDENCE"].fix
+    sure = findings(disc(), cutout={"method": CutoutMethod.FLAT, "confidence": 0.9})
+    assert sure["SOFT_SHADOW"].level is PASS
+
+
 def test_see_through_art_is_measured() -> None:
     """A window of half-transparent pixels is told as its share of the art."""
     rgba = drawn(disc())

@@ -29,6 +29,12 @@ _LEAST_GRADIENT_SHARE: Final = 0.85
 # A border this much of one colour, and this quiet about it, is no gradient.
 _CERTAIN_SHARE: Final = 0.97
 _QUIET_NOISE: Final = 2.0
+# A border of two colours by turns is a pattern that runs off the canvas, such as a QR code without margin: neither of
+# the two is background. Art that the canvas crops touches the border in a few places.
+_MOST_TORN_SHARE: Final = 0.8
+_LEAST_STRETCHES: Final = 8
+_LEAST_STRETCH_SHARE: Final = 0.004
+_LEAST_SECOND_SHARE: Final = 0.8
 # A gradient explains this much more of the border than one colour does, or it is none.
 _LEAST_GAIN: Final = 0.05
 _LEAST_SEARCH_SIDE_PX: Final = 16
@@ -83,7 +89,13 @@ def find_background(rgba: type_rgba) -> Background | None:
     if checker is not None:
         mean = checker.colours.mean(axis=0).astype(np.float32)
         return Background(mean, None, None, checker.noise, checker.border_share, checker.picture)
-    small = _at_search_size(rgba)
+    if flat is not None and _is_torn(rgba, flat):
+        return None
+    return _gradient_or(flat, _at_search_size(rgba))
+
+
+def _gradient_or(flat: Background | None, small: type_levels) -> Background | None:
+    """A gradient, where it explains the border better than one colour does."""
     if min(small.shape[:2]) < _LEAST_SEARCH_SIDE_PX:
         return flat
     drawn = _drawn_gradient(small, flat)
@@ -146,6 +158,20 @@ def _flat_background(samples: NDArray[np.int16]) -> Background | None:
         return None
     noise = float(np.percentile(stray[near], 98))
     return Background(colour.astype(np.float32), None, None, noise, share)
+
+
+def _is_torn(rgba: type_rgba, flat: Background) -> bool:
+    """Whether the border turns again and again from the one colour to one other."""
+    if flat.border_share > _MOST_TORN_SHARE:
+        return False
+    sides = (rgba[0], rgba[1:, -1], rgba[-1, -2::-1], rgba[-2:0:-1, 0])
+    way = np.concatenate([side[:, :3] for side in sides]).astype(np.int16)
+    other = np.abs(way - flat.colour).max(axis=1) > _FLAT_REACH
+    second = _flat_background(way[other]) if other.any() else None
+    if second is None or second.border_share < _LEAST_SECOND_SHARE:
+        return False
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], other, [False]]).astype(np.int8)))
+    return int((ends[1::2] - ends[::2] >= _LEAST_STRETCH_SHARE * len(way)).sum()) >= _LEAST_STRETCHES
 
 
 def _smooth_field(small: type_levels, flat: Background | None) -> Background | None:

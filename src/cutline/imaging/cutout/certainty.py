@@ -23,11 +23,23 @@ _FAINT_DIFFERENCE: Final = 6.0
 _STRONG_DIFFERENCE: Final = 9.0
 # A sixth of the edge hardly visible leaves no confidence at all: as much again may be missing altogether.
 _FAINT_WEIGHT: Final = 6.0
+# Solid parts that were taken for compression noise: from what noise can be to what must have been art.
+_DOUBTFUL_SHARES: Final = (0.015, 0.04)
+_OF_DOUBTFUL: Final = 0.45
+# Compression noise reaches as far in a small picture as in a large one, and covers light parts of small art.
+_COMPRESSED_SIDES_PX: Final = (64, 256)
+_OF_SMALL_COMPRESSED: Final = 0.5
 _PLAIN_LEVELS: Final = (2, 253)
 
 
 def certainty_on_field(
-    background: Background, inside: type_mask, edge_difference: NDArray[np.float32], leak_share: float
+    background: Background,
+    inside: type_mask,
+    edge_difference: NDArray[np.float32],
+    *,
+    leak_share: float,
+    doubtful_share: float,
+    is_compressed: bool,
 ) -> float:
     """Confidence in a cutout off one colour or a gradient, 0 to 1.
 
@@ -36,6 +48,8 @@ def certainty_on_field(
         inside: 255 where art was found.
         edge_difference: CIE76 difference between art and background at pixels of the edge; shape (n,).
         leak_share: Area that a looser search would have lost, as a share of the subject.
+        doubtful_share: Solid area that was taken for noise, as a share of the subject.
+        is_compressed: Whether the picture shows compression noise.
     """
     if len(edge_difference) == 0:
         return 0.0
@@ -45,7 +59,10 @@ def certainty_on_field(
     smooth = _OF_GRADIENT if background.varies else 1.0
     by_edge = (0.35 + 0.65 * strong_share) * max(0.0, 1 - _FAINT_WEIGHT * faint_share)
     apart = certainty_of_pieces(inside) if _is_plain(background) else 1.0
-    return float(np.clip(_MOST * border * smooth * by_edge * (1 - 0.5 * leak_share) * apart, 0, 1))
+    kept = (1 - 0.5 * leak_share) * float(np.interp(doubtful_share, _DOUBTFUL_SHARES, (1.0, _OF_DOUBTFUL)))
+    if is_compressed:
+        kept *= float(np.interp(max(inside.shape), _COMPRESSED_SIDES_PX, (_OF_SMALL_COMPRESSED, 1.0)))
+    return float(np.clip(_MOST * border * smooth * by_edge * kept * apart, 0, 1))
 
 
 def _is_plain(background: Background) -> bool:

@@ -22,6 +22,9 @@ _LEAST_AGREEMENT: Final = 0.95
 _LEAST_EDGES: Final = 4
 _LEAST_CELL_PX: Final = 3.0
 _MOST_JITTER_PX: Final = 1.5
+# Editors show small squares of two greys that lie close together; few squares of much contrast are a board, or a flag.
+_MOST_CONTRAST: Final = 110.0
+_MOST_CELL_SHARE: Final = 1 / 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,9 @@ def find_checker(rgba: type_rgba) -> Checker | None:
     labels = [_labels(side, colours) for side in sides]
     across, down = _cells_of(labels[:2]), _cells_of(labels[2:])
     if across is None or down is None:
+        return None
+    is_large = max(across.size_px, down.size_px) > _MOST_CELL_SHARE * max(height, width)
+    if is_large and np.abs(colours[0] - colours[1]).max() > _MOST_CONTRAST:
         return None
     x, y = across.parity(width), down.parity(height)
     parities = (x ^ y[0], x ^ y[-1], y ^ x[0], y ^ x[-1])

@@ -45,6 +45,14 @@ _NOISE_FACTOR: Final = 8.0
 # Compression noise reaches about one block beyond the art.
 _NOISE_REACH_PX: Final = 10
 _RIND_PX: Final = 5
+# In a picture of few pixels that is the width of whole parts of the art.
+_LEAST_RIND_PX: Final = 2
+_RIND_SHARE: Final = 0.02
+# Noise seldom fills a square of twice this and one; what does, and was taken for noise, may have been light art.
+_SOLID_PX: Final = 2
+# Compression leaves little of what lies about the art perfectly even; a clean picture, nearly all of it.
+_CALM_DISTANCE: Final = 16.0
+_LEAST_UNEVEN_SHARE: Final = 0.27
 # Noise swings back to the background between its peaks; art does not.
 _SOLID_SHARE: Final = 0.3
 _LEAST_SUBJECT_PX: Final = 16
@@ -65,12 +73,14 @@ class _Flood:
         tolerance: Distance up to which a pixel counted as background.
         noise: How restless the background is near the art; 0 for art that was never compressed.
         leak_share: Area that a looser flood would have leaked into, as a share of the subject.
+        doubtful_share: Solid area that was taken for noise, as a share of the subject.
     """
 
     outside: type_mask
     tolerance: float
     noise: float
     leak_share: float
+    doubtful_share: float
 
 
 def cut_out_flat(rgba: type_rgba, background: Background, *, remove_enclosed_background: bool) -> Cutout:
@@ -91,13 +101,22 @@ def cut_out_flat(rgba: type_rgba, background: Background, *, remove_enclosed_bac
     inside = _without_specks(without_overshoot(rgba, inverse(outside), backdrop, distance), distance, faint)
     if cv2.countNonZero(inside) < _LEAST_SUBJECT_PX:
         raise ArtworkError(
-            Reason.NO_SUBJECT, "The artwork shows nothing but its background; no art was found to cut out."
+            Reason.NO_SUBJECT,
+            "The artwork shows nothing but its background; no art was found to cut out. "
+            "Cutout method ALPHA keeps the whole image.",
         )
     edge = soften(rgba, inside, backdrop, distance, is_compressed=flood.noise > 0)
     return Cutout(
         rgba=edge.rgba,
         method=CutoutMethod.FLAT,
-        confidence=certainty_on_field(background, inside, edge.difference, flood.leak_share),
+        confidence=certainty_on_field(
+            background,
+            inside,
+            edge.difference,
+            leak_share=flood.leak_share,
+            doubtful_share=flood.doubtful_share,
+            is_compressed=flood.noise > 0,
+        ),
         subject_is_everything=not outside.any(),
         enclosed_background_px=boxes,
     )
@@ -136,12 +155,16 @@ def _flood(distance: NDArray[np.uint8], background: Background) -> _Flood:
     noise = _noise_near_art(distance)
     tolerance = min(_MOST_TOLERANCE, _NOISE_FACTOR * noise + 4)
     if noise == 0 or tolerance <= strict:
-        return _Flood(outside, strict, noise, 0.0)
+        return _Flood(outside, strict, noise, 0.0, 0.0)
     looser = outer_region(at_most(distance, tolerance))
     gained = both(without(looser, outside), above(distance, max(strict, _SOLID_SHARE * tolerance)))
-    leaks = _thick_parts(gained, _RIND_PX)
+    leaks = _thick_parts(gained, min(_RIND_PX, max(_LEAST_RIND_PX, round(_RIND_SHARE * max(distance.shape)))))
+    solid = shrunk(without(gained, leaks), _SOLID_PX)
+    doubtful_px = cv2.countNonZero(grown(solid, _SOLID_PX)) if solid.any() else 0
     subject_px = max(1, outside.size - cv2.countNonZero(outside))
-    return _Flood(without(looser, leaks), tolerance, noise, cv2.countNonZero(leaks) / subject_px)
+    return _Flood(
+        without(looser, leaks), tolerance, noise, cv2.countNonZero(leaks) / subject_px, doubtful_px / subject_px
+    )
 
 
 def _within_region(outside: type_mask, background: Background) -> type_mask:
@@ -173,7 +196,20 @@ def _noise_near_art(distance: NDArray[np.uint8]) -> float:
     counts = np.bincount(restlessness[places_of(ring)], minlength=256)
     if counts.sum() == 0:
         return 0.0
-    return float(np.searchsorted(np.cumsum(counts), 0.9 * counts.sum()))
+    noise = float(np.searchsorted(np.cumsum(counts), 0.9 * counts.sum()))
+    return noise if noise > 0 and _is_uneven(distance, ring) else 0.0
+
+
+def _is_uneven(distance: NDArray[np.uint8], ring: type_mask) -> bool:
+    """Whether the background itself is restless, and not only the edges of small light art.
+
+    In a picture of few pixels those edges are much of what lies about the art, but between them all is one colour.
+    """
+    around = np.ones((3, 3), np.uint8)
+    highest, lowest = cv2.dilate(distance, around), cv2.erode(distance, around)
+    calm = both(ring, at_most(np.asarray(highest, np.uint8), _CALM_DISTANCE))
+    uneven = both(calm, above(np.asarray(cv2.subtract(highest, lowest), np.uint8), 0))
+    return cv2.countNonZero(uneven) >= _LEAST_UNEVEN_SHARE * cv2.countNonZero(calm)
 
 
 def _thick_parts(mask: type_mask, rind_px: int) -> type_mask:

@@ -26,6 +26,10 @@ TRANSPARENT_SHARE: Final = 0.02
 CONTRAST_DELTA_E: Final = 8.0
 CONTRAST_SHARE: Final = 0.3
 _GRID_PX: Final = 512
+_CONFIDENCE_FIX: Final = (
+    "Check the cutout. If it is wrong, upload a PNG with a transparent background, or the art without shadow or glow "
+    "on a plain background of another colour, with a margin all round."
+)
 
 
 def subject(sticker: Sticker) -> Finding:
@@ -49,10 +53,13 @@ def cutout_confidence(sticker: Sticker) -> Finding:
     measures = {"value": confidence, "limit": CONFIDENCE_GOOD, "unit": "ratio", "place": sticker.art_box}
     if confidence >= CONFIDENCE_GOOD:
         return passed(code, "The background was easy to tell from the art.", **measures)
-    fix = "Check the cutout; upload artwork with a transparent background if it is wrong."
     if confidence >= CONFIDENCE_LEAST:
-        return warned(code, "The background was hard to tell from the art.", fix, **measures)
-    return failed(code, "The background could hardly be told from the art.", fix, **measures)
+        return warned(code, "The background was hard to tell from the art.", _CONFIDENCE_FIX, **measures)
+    message = (
+        "The background could hardly be told from the art. There may be a shadow or glow around the art, "
+        "the image may cut the art off, or art and background may be alike in colour."
+    )
+    return failed(code, message, _CONFIDENCE_FIX, **measures)
 
 
 def enclosed_background(sticker: Sticker) -> Finding:
@@ -71,7 +78,9 @@ def enclosed_background(sticker: Sticker) -> Finding:
 
 def soft_shadow(sticker: Sticker) -> Finding:
     """Faint pixels outside the cut shape, such as a drop shadow or glow."""
-    code = "SOFT_SHADOW"
+    code, cutout = "SOFT_SHADOW", sticker.cutout
+    if cutout.method is not CutoutMethod.ALPHA and cutout.confidence < CONFIDENCE_LEAST:
+        return not_applicable(code, "A shadow or glow cannot be told where the background could hardly be.")
     least = sticker.least_alpha
     soft = float(sticker.alpha_counts[SHADOW_FAINTEST:least].sum())
     faint = soft > SOFT_PER_EDGE_PX * sticker.outline_length_px
