@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from shapely import MultiPolygon, Point, Polygon, box
 
-from cutline.domain.outputs import FindingLevel
+from cutline.domain.outputs import Finding, FindingLevel, OutputFormat
+from cutline.domain.sticker_spec import StickerSpec, resolve
+from cutline.imaging.pipeline import make_sticker
 from cutline.imaging.press_profile import PressProfile
 from cutline.imaging.shapes import polygons_of
-from tests.support.drawn_art import ORANGE, bar, disc, discs, drawn, holed_disc, ring, star
+from tests.support.drawn_art import ORANGE, artwork_of, bar, cutout_of, disc, discs, drawn, holed_disc, ring, star
 from tests.support.press_profiles import icc_profile
 from tests.unit.imaging.pixel_art import composed, coverage, encoded, flat_colour, svg
 
@@ -63,6 +65,16 @@ class Case:
 
     wishes: dict[str, Any]
     drawings: tuple[Drawing, ...]
+
+
+def findings(
+    shape: MultiPolygon | NDArray[np.uint8], *, cutout: dict[str, Any] | None = None, **wishes: Any
+) -> dict[str, Finding]:
+    """Findings by code."""
+    rgba = drawn(shape) if isinstance(shape, MultiPolygon) else shape
+    spec = resolve(StickerSpec(**wishes, output_formats=(OutputFormat.REPORT_JSON,)))
+    result = make_sticker(artwork_of(rgba), cutout_of(rgba, **(cutout or {})), spec)
+    return {finding.code: finding for finding in result.findings}
 
 
 def _png(pixels: MultiPolygon | NDArray[np.uint8], rgb: tuple[int, int, int] = ORANGE) -> bytes:
@@ -164,6 +176,13 @@ def _half_white() -> bytes:
     """A disc whose right part is white."""
     rgba = drawn(disc())
     rgba[:, 300:, :3] = 250
+    return _png(rgba)
+
+
+def _white_outlined() -> bytes:
+    """An orange disc with a white outline of its own."""
+    rgba = drawn(disc(), rgb=WHITE)
+    rgba[drawn(discs((400, 400, 270)))[..., 3] > 0, :3] = ORANGE
     return _png(rgba)
 
 
@@ -334,6 +353,8 @@ CASES: Final[dict[str, Case]] = {
             Drawing(NOT_APPLICABLE, _glass),
             Drawing(PASS, lambda: _png(disc())),
             Drawing(WARN, _half_white, at=(290, 90, 710, 710)),
+            Drawing(WARN, _white_outlined, at=(90, 90, 710, 710)),
+            Drawing(FAIL, lambda: _png(disc(), WHITE), at=(90, 90, 710, 710)),
         ),
     ),
     "PRESS_GAMUT": Case(

@@ -16,7 +16,7 @@ from cutline.domain.sticker_spec import CutType, StickerSpec, resolve
 from cutline.imaging.model import StickerResult
 from cutline.imaging.pipeline import process
 from cutline.imaging.press_profile import PressProfile
-from cutline.imaging.readiness import art, canvas, edges, narrow, pieces, press, size
+from cutline.imaging.readiness import art, canvas, contrast, edges, narrow, pieces, press, size
 from cutline.imaging.readiness.checks import CHECKS
 from tests.unit.imaging.finding_artworks import CASES, FAIL, NOT_APPLICABLE, PASS, WARN, BoxPx, Drawing
 
@@ -140,7 +140,11 @@ def test_the_document_lists_every_finding_and_no_other() -> None:
         ("SPECKS", [pieces.SPECKS_MM2], []),
         ("SOFT_SHADOW", [art.SHADOW_MM], []),
         ("TRANSPARENCY", [100 * art.TRANSPARENT_SHARE], []),
-        ("EDGE_CONTRAST", [100 * art.CONTRAST_SHARE, art.CONTRAST_DELTA_E], []),
+        (
+            "EDGE_CONTRAST",
+            [100 * contrast.CONTRAST_SHARE, contrast.CONTRAST_DELTA_E, 100 * contrast.FILLED_SHARE],
+            [100 * contrast.BLANK_EDGE_SHARE, 100 * contrast.BLANK_ART_SHARE],
+        ),
         ("PRESS_GAMUT", [100 * press.GAMUT_SHARE, press.GAMUT_DELTA_E], []),
     ],
 )

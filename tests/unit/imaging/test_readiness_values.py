@@ -6,29 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
-from shapely import MultiPolygon, Point, Polygon, box
+from shapely import Point, Polygon, box
 
-from cutline.domain.outputs import Finding, FindingLevel, OutputFormat
+from cutline.domain.outputs import CutoutMethod, FindingLevel, OutputFormat
 from cutline.domain.sticker_spec import CutType, IslandPolicy, StickerSpec, resolve
 from cutline.imaging.appearance import on_paper
 from cutline.imaging.pipeline import make_sticker, process
 from cutline.imaging.shapes import polygons_of
 from tests.support.drawn_art import artwork_of, bar, cutout_of, disc, discs, drawn, ring, star
 from tests.support.print_files import PrintPdf
-from tests.unit.imaging.finding_artworks import FAIL, PASS, WARN
+from tests.unit.imaging.finding_artworks import FAIL, PASS, WARN, findings
 from tests.unit.imaging.pixel_art import encoded, svg
-
-
-def findings(
-    shape: MultiPolygon | NDArray[np.uint8], *, cutout: dict[str, Any] | None = None, **wishes: Any
-) -> dict[str, Finding]:
-    """Findings by code."""
-    rgba = drawn(shape) if isinstance(shape, MultiPolygon) else shape
-    spec = resolve(StickerSpec(**wishes, output_formats=(OutputFormat.REPORT_JSON,)))
-    result = make_sticker(artwork_of(rgba), cutout_of(rgba, **(cutout or {})), spec)
-    return {finding.code: finding for finding in result.findings}
 
 
 @pytest.mark.parametrize("width_mm", [50.0, 75.0, 200.0])
@@ -205,12 +194,11 @@ def test_see_through_art_is_measured() -> None:
 
 
 def test_contrast_is_against_the_border_that_was_asked_for() -> None:
-    """White art is lost on a white border and stands out from a dark one; without a border nothing is compared."""
+    """White art is lost on a white border, and stands out from a dark one."""
     white = drawn(disc(), rgb=(250, 250, 250))
 
-    assert findings(white)["EDGE_CONTRAST"].level is WARN
+    assert findings(white)["EDGE_CONTRAST"].level is FAIL
     assert findings(white, border_color="#202020")["EDGE_CONTRAST"].level is PASS
-    assert findings(white, border_mm=0.0)["EDGE_CONTRAST"].level is FindingLevel.NOT_APPLICABLE
 
 
 @pytest.mark.parametrize("cut_type", CutType)

@@ -44,14 +44,15 @@ def inner_cuts(art: MultiPolygon, face: BaseGeometry, spec: ResolvedSpec) -> Inn
     cut: list[Polygon] = []
     lost: list[Polygon] = []
     for hole in holes:
-        parts = [] if _holds_art(hole, art) else [part for part in _blade_shape(hole, spec) if ground.covers(part)]
+        parts = [] if holds_art(hole, art) else [part for part in blade_shape(hole, spec) if ground.covers(part)]
         cut.extend(parts)
         if not parts:
             lost.append(hole)
     return InnerCuts(tuple(cut), len(holes), tuple(lost))
 
 
-def _blade_shape(hole: Polygon, spec: ResolvedSpec) -> list[Polygon]:
+def blade_shape(hole: Polygon, spec: ResolvedSpec) -> list[Polygon]:
+    """A hole inset by the border and rounded for the blade; nothing where it is too small for that."""
     radius = opening_radius_mm(spec)
     shape = offset(hole, -spec.border_mm)
     if is_opened(spec):
@@ -59,5 +60,6 @@ def _blade_shape(hole: Polygon, spec: ResolvedSpec) -> list[Polygon]:
     return [Polygon(part.exterior) for part in opened(shape, radius).geoms if part.area >= MIN_HOLE_MM2]
 
 
-def _holds_art(hole: Polygon, art: MultiPolygon) -> bool:
+def holds_art(hole: Polygon, art: MultiPolygon) -> bool:
+    """Whether a piece of the art lies inside a hole."""
     return any(hole.covers(part.representative_point()) for part in art.geoms)

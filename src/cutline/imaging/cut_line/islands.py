@@ -156,8 +156,8 @@ def _bridge(first: _Core, second: _Core, neck_mm: float) -> Polygon:
 
 def _hull(pieces: MultiPolygon, gap_mm: float | None = None) -> tuple[MultiPolygon, tuple[Join, ...]]:
     if gap_mm is None:
-        parts = list(pieces.geoms)[:JOINED_PIECES_MAX]
+        parts = np.array(pieces.geoms)
         # Pieces that the border has joined already have no gap between them.
-        gaps = [min(part.distance(other) for other in parts if other is not part) for part in parts if len(parts) > 1]
+        _, gaps = STRtree(parts).query_nearest(parts, exclusive=True, return_distance=True)
         gap_mm = max(gaps, default=0.0)
     return filled(pieces.convex_hull), (Join(JoinKind.HULL, float(gap_mm), pieces.bounds),)

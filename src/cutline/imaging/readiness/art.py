@@ -1,4 +1,4 @@
-"""Checks of the art itself: what was cut out, soft shadows, transparency, contrast at its edge."""
+"""Checks of the art itself: what was cut out, soft shadows, transparency."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutline.domain.outputs import BoxMm, CutoutMethod, Finding
-from cutline.imaging.appearance import color_difference
-from cutline.imaging.exports.ink import NO_COLOR
-from cutline.imaging.readiness.edge_colors import EdgeSamples
-from cutline.imaging.readiness.model import Sticker, failed, not_applicable, passed, warned
+from cutline.imaging.readiness.model import OPAQUE, Sticker, failed, not_applicable, passed, warned
 
 CONFIDENCE_GOOD: Final = 0.7
 CONFIDENCE_LEAST: Final = 0.3
@@ -21,10 +18,7 @@ SHADOW_FAINTEST: Final = 13
 SHADOW_MM: Final = 0.5
 SOFT_PER_EDGE_PX: Final = 2.5
 """Soft pixels per pixel of outline up to which they are just an antialiased edge."""
-OPAQUE: Final = 250
 TRANSPARENT_SHARE: Final = 0.02
-CONTRAST_DELTA_E: Final = 8.0
-CONTRAST_SHARE: Final = 0.3
 _GRID_PX: Final = 512
 _CONFIDENCE_FIX: Final = (
     "Check the cutout. If it is wrong, upload a PNG with a transparent background, or the art without shadow or glow "
@@ -147,25 +141,3 @@ def _see_through_place(sticker: Sticker) -> BoxMm:
         return sticker.art_box
     x, y, width, height, _ = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))].tolist()
     return sticker.cut_line.place_px((x * every, y * every, (x + width) * every, (y + height) * every))
-
-
-def edge_contrast(sticker: Sticker) -> Finding:
-    """Whether the art's edge can be told from the border, such as white art on a white border."""
-    code, spec = "EDGE_CONTRAST", sticker.spec
-    if spec.border_mm <= 0:
-        return not_applicable(code, "There is no border for the art to stand out from.")
-    border = "#ffffff" if spec.border_color == NO_COLOR else spec.border_color
-    edge = EdgeSamples.along(sticker.outline.art, sticker.cutout.rgba)
-    edge = edge.of(edge.rgba[:, 3] >= OPAQUE)
-    if not len(edge.rgba):
-        return not_applicable(code, "The art has no opaque edge to compare.")
-    behind = np.frombuffer(bytes.fromhex(border[1:]), np.uint8)[None]
-    alike = color_difference(edge.rgba[:, :3], behind) < CONTRAST_DELTA_E
-    share = round(float(alike.mean()), 3)
-    measures: dict[str, Any] = {"value": share, "limit": CONTRAST_SHARE, "unit": "ratio"}
-    if share <= CONTRAST_SHARE:
-        return passed(code, "The art stands out from its border.", **measures)
-    if (run := edge.longest_run_px(alike)) is not None:
-        measures["place"] = sticker.cut_line.place_px(run)
-    message = f"{100 * share:.0f} % of the art's edge has nearly the colour of the border."
-    return warned(code, message, "Choose another border colour, or give the art an outline.", **measures)

@@ -12,13 +12,13 @@ from cutline.domain.outputs import Finding
 from cutline.imaging.cut_line.model import box_mm
 from cutline.imaging.readiness.art import (
     cutout_confidence,
-    edge_contrast,
     enclosed_background,
     soft_shadow,
     subject,
     transparency_inside,
 )
 from cutline.imaging.readiness.canvas import art_cropped
+from cutline.imaging.readiness.contrast import edge_contrast
 from cutline.imaging.readiness.edges import art_lost, bleed, min_radius, safe_zone
 from cutline.imaging.readiness.model import Sticker
 from cutline.imaging.readiness.narrow import thin_necks, thin_parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -16,6 +16,9 @@ from cutline.imaging.cut_line.model import CutLine, box_mm
 from cutline.imaging.model import Artwork, Cutout
 from cutline.imaging.outline import Outline
 from cutline.imaging.press_profile import PressProfile
+
+OPAQUE: Final = 250
+"""Alpha, of 255, from which art counts as opaque."""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,11 @@ from cutline.imaging.shapes import offset, opened, polygons_of
 
 THIN_MM: Final = 3.0
 FRAIL_MM: Final = 1.0
-WIDTHS_MM: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
-"""Widths that are tried; a part is said to be at most as wide as the first that does not fit into it."""
-MEASURING_MM: Final = 0.05
+MEASURING_MM: Final = 0.2
+"""What a width may miss the limit by: a stroke that swells by less is no neck, and a bridge is drawn that exactly."""
+WIDTHS_MM: Final = (0.5, 1.0, 1.5, 2.0, 2.5, THIN_MM - MEASURING_MM)
+"""Widths that are tried; between the first that does not fit and the one before it, the width is looked for."""
+CLOSE_MM: Final = 0.05
 _COARSE_MM: Final = 0.02
 
 
@@ -34,7 +36,7 @@ def thin_parts(sticker: Sticker) -> Finding:
     code = "THIN_PARTS"
     found = _narrowest(_thin_part, sticker)
     if found is None:
-        return passed(code, f"No part is narrower than {THIN_MM:g} mm.", limit=THIN_MM, unit="mm")
+        return passed(code, f"Every part is about {THIN_MM:g} mm wide or more.", limit=THIN_MM, unit="mm")
     measures: dict[str, Any] = {"value": found.width_mm, "limit": THIN_MM, "unit": "mm", "place": found.place}
     message = f"The narrowest part is at most {found.width_mm:g} mm wide; it may tear or curl."
     fix = "Use a larger border or more smoothing."
@@ -46,7 +48,7 @@ def thin_necks(sticker: Sticker) -> Finding:
     code = "THIN_NECKS"
     found = _narrowest(_neck, sticker)
     if found is None:
-        return passed(code, f"No neck is narrower than {THIN_MM:g} mm.", limit=THIN_MM, unit="mm")
+        return passed(code, f"Every neck is about {THIN_MM:g} mm wide or more.", limit=THIN_MM, unit="mm")
     measures: dict[str, Any] = {"value": found.width_mm, "limit": THIN_MM, "unit": "mm", "place": found.place}
     message = f"A neck between two parts is at most {found.width_mm:g} mm wide; the sticker may tear there."
     fix = "Use a larger border or more smoothing, or move the parts closer together."
@@ -56,12 +58,27 @@ def thin_necks(sticker: Sticker) -> Finding:
 def _narrowest(place_of: Callable[[MultiPolygon, float], BoxMm | None], sticker: Sticker) -> _Narrow | None:
     """The narrowest place of a kind; most stickers have none, which the largest width alone tells."""
     face = polygons_of(sticker.cut_line.face.simplify(_COARSE_MM))
-    if place_of(face, THIN_MM) is None:
+    if place_of(face, WIDTHS_MM[-1]) is None:
         return None
+    fits_mm = None
     for width_mm in WIDTHS_MM:
         if (place := place_of(face, width_mm)) is not None:
-            return _Narrow(width_mm, place)
+            return _closer(place_of, face, _Narrow(width_mm, place), fits_mm)
+        fits_mm = width_mm
     return None
+
+
+def _closer(
+    place_of: Callable[[MultiPolygon, float], BoxMm | None], face: MultiPolygon, found: _Narrow, fits_mm: float | None
+) -> _Narrow:
+    """The width between one that fits and one that does not; below the least that is tried nothing is told apart."""
+    while fits_mm is not None and found.width_mm - fits_mm > CLOSE_MM:
+        middle_mm = (found.width_mm + fits_mm) / 2
+        if (place := place_of(face, middle_mm)) is not None:
+            found = _Narrow(middle_mm, place)
+        else:
+            fits_mm = middle_mm
+    return _Narrow(round(found.width_mm, 1), found.place)
 
 
 def _thin_part(face: MultiPolygon, width_mm: float) -> BoxMm | None:
@@ -81,7 +98,7 @@ def _touched(part: Polygon, cores: MultiPolygon, reach_mm: float) -> int:
 
 def _neck(face: MultiPolygon, width_mm: float) -> BoxMm | None:
     """The shortest way between parts of one piece that a disc of that width cannot pass between."""
-    radius_mm = width_mm / 2 - MEASURING_MM
+    radius_mm = width_mm / 2
     for piece in face.geoms:
         eroded = offset(piece, -radius_mm, sagitta_mm=_COARSE_MM)
         rooms = [room for room in eroded.geoms if room.area > 0.01 * width_mm**2]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely import Polygon
 
 from cutline.domain.outputs import Finding
-from cutline.imaging.cut_line.model import CutLine, JoinKind, box_mm
+from cutline.domain.sticker_spec import IslandPolicy
+from cutline.imaging.cut_line.holes import MIN_WALL_MM, blade_shape, holds_art
+from cutline.imaging.cut_line.islands import BRIDGE_MAX_GAP_MM, JOINED_PIECES_MAX
+from cutline.imaging.cut_line.model import CutLine, Join, JoinKind, box_mm
 from cutline.imaging.readiness.model import Sticker, not_applicable, passed, warned
 from cutline.imaging.specks import around
 
@@ -27,9 +32,7 @@ def islands(sticker: Sticker) -> Finding:
         return warned(code, message, fix, **measures, place=box_mm(cut_line.finished[-1].box))
     worst = [join for kind in (JoinKind.HULL, JoinKind.BRIDGE) for join in cut_line.joins if join.kind is kind]
     if worst and worst[0].kind is JoinKind.HULL:
-        message = f"The {cut_line.art_pieces} pieces of art lie far apart and share one outline around all of them."
-        fix = "Move the pieces closer together, or use the island policy KEEP."
-        return warned(code, message, fix, **measures, place=box_mm(worst[0].box))
+        return _hulled(code, worst[0], sticker, measures)
     if worst:
         message = f"{len(worst)} gap(s) of up to {max(join.gap_mm for join in worst):.1f} mm were bridged."
         fix = "Look at the bridges in the preview; move the pieces closer together to avoid them."
@@ -37,6 +40,25 @@ def islands(sticker: Sticker) -> Finding:
     if cut_line.joins:
         return passed(code, "The pieces of art were close enough to grow together.", **measures)
     return passed(code, "The sticker is one piece.", **measures)
+
+
+def _hulled(code: str, join: Join, sticker: Sticker, measures: dict[str, Any]) -> Finding:
+    """One outline around all pieces: as asked for, for a gap that no bridge spans, or for their number."""
+    if sticker.spec.island_policy is IslandPolicy.HULL:
+        return passed(code, "One outline lies around all of the art, as the island policy HULL asks for.", **measures)
+    if join.gap_mm > BRIDGE_MAX_GAP_MM:
+        message = (
+            f"Pieces of the art lie too far apart for a bridge: {join.gap_mm:.1f} mm, where {BRIDGE_MAX_GAP_MM:g} mm "
+            "are the most. One outline lies around all of them."
+        )
+        fix = "Move the pieces closer together, or use the island policy KEEP."
+    else:
+        message = (
+            f"The art has more than {JOINED_PIECES_MAX} separate parts, too many to bridge. "
+            "One outline lies around all of them."
+        )
+        fix = "Use a larger border, so that parts grow together, or the island policy KEEP."
+    return warned(code, message, fix, **measures, place=box_mm(join.box))
 
 
 def holes(sticker: Sticker) -> Finding:
@@ -53,9 +75,33 @@ def holes(sticker: Sticker) -> Finding:
     measures = {"value": float(lost), "limit": 0.0, "unit": "holes"}
     if not lost:
         return passed(code, f"Every hole of the art is cut out: {cut_line.holes_wanted} in all.", **measures)
-    message = f"{lost} of {cut_line.holes_wanted} hole(s) are too small for an inner cut after border and blade radius."
-    fix = "Use a smaller border, or leave these holes printed."
+    why, fix = _why_lost(sticker)
+    message = f"{lost} of {cut_line.holes_wanted} hole(s) are not cut out: {why}."
     return warned(code, message, fix, **measures, place=cut_line.holes_lost[0])
+
+
+def _why_lost(sticker: Sticker) -> tuple[str, str]:
+    """What keeps the first of the lost holes from being cut, and what would help."""
+    spec, art = sticker.spec, sticker.cut_line.art
+    rings = (Polygon(ring) for part in art.geoms for ring in part.interiors)
+    lost = sticker.cut_line.holes_lost[0]
+    hole = next(ring for ring in rings if box_mm(ring.bounds) == lost)
+    if holds_art(hole, art):
+        return (
+            "a piece of the art lies inside, and it would fall out",
+            "Remove the piece inside the hole, join it to the art around it, or leave the hole printed.",
+        )
+    if blade_shape(hole, spec):
+        return (
+            f"less than {MIN_WALL_MM:g} mm of the sticker would stay between the hole and its edge",
+            "Use a larger border, move the hole inwards, or leave it printed.",
+        )
+    if spec.border_mm > 0 and blade_shape(hole, replace(spec, border_mm=0.0)):
+        return "too small once the border is taken off", "Use a smaller border, or leave the hole printed."
+    return (
+        f"too small for a blade that keeps a radius of {spec.min_radius_mm:g} mm",
+        "Make the hole or the sticker larger, use a smaller min_radius_mm, or leave the hole printed.",
+    )
 
 
 def specks(sticker: Sticker) -> Finding:

@@ -81,6 +81,8 @@ def cut_complexity(sticker: Sticker) -> Finding:
     measures: dict[str, Any] = {"value": float(segments), "limit": float(SEGMENTS_MANY), "unit": "segments"}
     measures["place"] = _busiest(np.concatenate([path.control[:, 0] for _, path in sticker.cut_line.paths]))
     fix = "Use more smoothing or a larger border."
+    if not sticker.artwork.vector and (dpi := sticker.geometry.effective_dpi) < DPI_GOOD - 0.5:
+        fix = f"At {dpi:.0f} dpi the line follows single pixels: upload larger artwork or print it smaller."
     if segments > SEGMENTS_TOO_MANY:
         return failed(code, f"The cut line has {segments} segments; no cutter follows it cleanly.", fix, **measures)
     if segments > SEGMENTS_MANY:
