@@ -35,6 +35,8 @@ MOST_GROWN: Final = 8.0
 MOST_POINTS: Final = 60_000
 """Points of outlines that one search goes through, all rounds together: noise has as many in a few rounds, and each
 round takes a second."""
+HOPELESS_POINTS: Final = 200_000
+"""Points of an outline that no search is begun with: thinning those of thousands of pieces takes half a minute."""
 DRAWN_POINTS: Final = 4_000
 MOST_DRAWN_POINTS: Final = 300_000
 """The same for outlines of so few points, which drawn art has: a search among jumps may take a hundred rounds."""
@@ -99,8 +101,11 @@ def _linear_scale(art_px: MultiPolygon, spec: ResolvedSpec) -> float:
 def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
     """Finds the scale on a coarse outline, then on the outline itself, which takes a step or two more."""
     plain = _linear_scale(art_px, spec)
-    drawn = shapely.get_num_coordinates(art_px) <= DRAWN_POINTS
+    points = int(shapely.get_num_coordinates(art_px))
+    drawn = points <= DRAWN_POINTS
     most_points = MOST_DRAWN_POINTS if drawn else MOST_POINTS
+    if points > HOPELESS_POINTS:
+        raise _too_ragged(art_px, most_points)
     coarse = _Search(spec, COARSE_SAGITTA_MM, MOST_GROWN * plain, most_points, JUMP_WIDTHS[0])
     roughly, jumps = coarse.without_jumps(polygons_of(art_px.simplify(COARSE_MM / plain)), plain)
     start, art = plain, art_px
@@ -116,16 +121,22 @@ def _searched(art_px: MultiPolygon, spec: ResolvedSpec) -> Scaled:
         # What was left out is art all the same: it is printed, and lost behind the line.
         return replace(found, art=affinity.scale(art_px, found.mm_per_px, found.mm_per_px, origin=(0, 0)))
     if min(coarse.points_left, exact.points_left) < 0:
-        raise ArtworkError(
-            Reason.CUT_LINE_IMPOSSIBLE,
-            f"The art's edge is too ragged for a cut so close to it: {shapely.get_num_coordinates(art_px):,} points in"
-            f" {len(art_px.geoms):,} pieces. Clean its transparency of specks, or let border_mm be min_radius_mm or"
-            " more.",
-        )
+        raise _too_ragged(art_px, most_points)
     raise ArtworkError(
         Reason.CUT_LINE_IMPOSSIBLE,
         "The art is too thin for the cut: at no scale does what is left after border and corner rounding have the size"
         " asked for. A larger border, a smaller min_radius_mm or a larger size helps.",
+    )
+
+
+def _too_ragged(art_px: MultiPolygon, most_points: int) -> ArtworkError:
+    points = shapely.get_num_coordinates(art_px)
+    return ArtworkError(
+        Reason.CUT_LINE_IMPOSSIBLE,
+        f"The art's edge is too ragged for a cut so close to it: {points:,} points in {len(art_px.geoms):,} pieces, and"
+        f" all rounds of finding its size may go through {most_points:,}. Clean its transparency of specks, or let"
+        " border_mm be min_radius_mm or more.",
+        metadata={"value": f"{points:,} points", "limit": f"{most_points:,} points"},
     )
 
 
