@@ -33,7 +33,8 @@ def subject(sticker: Sticker) -> Finding:
         return failed(
             code,
             "No background was found; the cut follows the edge of the artwork.",
-            "Upload artwork with a transparent or plain background, or crop it to the sticker you want.",
+            "Upload artwork with a transparent or plain background, or crop it to the sticker you want; "
+            "nothing is wrong if the whole image is the sticker.",
             place=sticker.art_box,
         )
     return passed(code, "The subject stands out from its background.")
@@ -49,6 +50,8 @@ def cutout_confidence(sticker: Sticker) -> Finding:
         return passed(code, "The background was easy to tell from the art.", **measures)
     if confidence >= CONFIDENCE_LEAST:
         return warned(code, "The background was hard to tell from the art.", _CONFIDENCE_FIX, **measures)
+    if sticker.cutout.subject_is_everything:
+        return failed(code, "No background was found that could be told from the art.", _CONFIDENCE_FIX, **measures)
     message = (
         "The background could hardly be told from the art. There may be a shadow or glow around the art, "
         "the image may cut the art off, or art and background may be alike in colour."
