@@ -6,6 +6,7 @@ template, and a tenant, which stands in front of every blob key.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,8 +15,16 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cutline.embedded.servers import EmbeddedServers
+
+_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+# The same examples in every run: `make test` tells what a change did; the long profile goes and looks for more.
+settings.register_profile("dev", _ANY_SPEED, max_examples=25, derandomize=True)
+settings.register_profile("long", _ANY_SPEED, max_examples=2000)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
+settings.load_profile(PROFILE)
 
 _NATS_ACCOUNTS = tuple(f"test-{number}" for number in range(1000))
 _EMPTY = "template0"
