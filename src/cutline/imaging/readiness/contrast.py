@@ -32,6 +32,7 @@ _PLAIN_DELTA_E: Final = 25.0
 """What a colour that is suggested differs from the border's at least."""
 _COLORS: Final = ("#202020", PAPER_WHITE)
 _GRID_PX: Final = 512
+_MOST_SAMPLES: Final = 2_000
 
 
 def edge_contrast(sticker: Sticker) -> Finding:
@@ -120,6 +121,8 @@ def _printed(gaps: MultiPolygon, sticker: Sticker) -> MultiPolygon:
     if not len(edge.rgba) or gaps.is_empty:
         return gaps
     scale = sticker.cut_line.mm_per_px
+    if len(edge.rgba) > _MOST_SAMPLES:
+        edge = edge.of(np.arange(len(edge.rgba)) % (len(edge.rgba) // _MOST_SAMPLES + 1) == 0)
     points = shapely.points(edge.points_px * scale + sticker.cut_line.canvas_origin_mm)
     reach_mm = _BESIDE_MM + 3 * scale
     at, gap = STRtree(list(gaps.geoms)).query_nearest(points, max_distance=reach_mm, all_matches=False)
