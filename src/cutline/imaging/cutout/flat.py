@@ -52,6 +52,8 @@ _RIND_SHARE: Final = 0.02
 _SOLID_PX: Final = 2
 # Compression leaves little of what lies about the art perfectly even; a clean picture, nearly all of it.
 _CALM_DISTANCE: Final = 16.0
+# Below this side the edges of small light parts can be a tenth of what lies about the art, and look like noise.
+_FEW_PX: Final = 256
 _LEAST_UNEVEN_SHARE: Final = 0.27
 # Noise swings back to the background between its peaks; art does not.
 _SOLID_SHARE: Final = 0.3
@@ -197,7 +199,8 @@ def _noise_near_art(distance: NDArray[np.uint8]) -> float:
     if counts.sum() == 0:
         return 0.0
     noise = float(np.searchsorted(np.cumsum(counts), 0.9 * counts.sum()))
-    return noise if noise > 0 and _is_uneven(distance, ring) else 0.0
+    is_small = max(distance.shape) < _FEW_PX
+    return 0.0 if is_small and noise > 0 and not _is_uneven(distance, ring) else noise
 
 
 def _is_uneven(distance: NDArray[np.uint8], ring: type_mask) -> bool:
