@@ -170,7 +170,7 @@ def test_a_hole_too_small_for_its_border_is_reported() -> None:
 
     assert not line.inner
     assert line.holes_wanted == 1
-    assert line.holes_lost[0].x_mm == pytest.approx(37.5 - 22 * line.mm_per_px, abs=0.1)
+    assert line.holes_lost[0].bounds[0] == pytest.approx(37.5 - 22 * line.mm_per_px, abs=0.1)
 
 
 @pytest.mark.parametrize("shape", LinerShape)

@@ -208,7 +208,7 @@ def _placed(fitted: _Fitted, scaled: Scaled, spec: ResolvedSpec, joins: tuple[Jo
         art_pieces=len(scaled.art.geoms),
         joins=tuple(_moved_join(join, shift) for join in joins),
         holes_wanted=holes.wanted,
-        holes_lost=tuple(box_mm(affinity.translate(hole, *shift).bounds) for hole in holes.lost),
+        holes_lost=tuple(affinity.translate(hole, *shift) for hole in holes.lost),
     )
 
 

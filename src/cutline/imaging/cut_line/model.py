@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 
 import shapely
-from shapely import MultiPolygon
+from shapely import MultiPolygon, Polygon
 
 from cutline.domain.outputs import BoxMm, CutPath, CutRole, SizeSource
 from cutline.imaging.cut_line.bezier import BezierPath
@@ -51,7 +51,7 @@ class CutLine:
         art_pieces: Pieces of art before anything was joined.
         joins: Where and how pieces were joined.
         holes_wanted: Holes of the art that were asked to be cut.
-        holes_lost: Boxes of those that were not, because the border or the blade's radius fills them.
+        holes_lost: Those of them that were not.
     """
 
     through: tuple[BezierPath, ...]
@@ -70,7 +70,7 @@ class CutLine:
     art_pieces: int
     joins: tuple[Join, ...]
     holes_wanted: int
-    holes_lost: tuple[BoxMm, ...]
+    holes_lost: tuple[Polygon, ...]
 
     @property
     def finished(self) -> tuple[BezierPath, ...]:

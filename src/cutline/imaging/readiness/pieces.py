@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import Polygon
 
 from cutline.domain.outputs import Finding
 from cutline.domain.sticker_spec import IslandPolicy
@@ -77,16 +76,13 @@ def holes(sticker: Sticker) -> Finding:
         return passed(code, f"Every hole of the art is cut out: {cut_line.holes_wanted} in all.", **measures)
     why, fix = _why_lost(sticker)
     message = f"{lost} of {cut_line.holes_wanted} hole(s) are not cut out: {why}."
-    return warned(code, message, fix, **measures, place=cut_line.holes_lost[0])
+    return warned(code, message, fix, **measures, place=box_mm(cut_line.holes_lost[0].bounds))
 
 
 def _why_lost(sticker: Sticker) -> tuple[str, str]:
     """What keeps the first of the lost holes from being cut, and what would help."""
-    spec, art = sticker.spec, sticker.cut_line.art
-    rings = (Polygon(ring) for part in art.geoms for ring in part.interiors)
-    lost = sticker.cut_line.holes_lost[0]
-    hole = next(ring for ring in rings if box_mm(ring.bounds) == lost)
-    if holds_art(hole, art):
+    spec, hole = sticker.spec, sticker.cut_line.holes_lost[0]
+    if holds_art(hole, sticker.cut_line.art):
         return (
             "a piece of the art lies inside, and it would fall out",
             "Remove the piece inside the hole, join it to the art around it, or leave the hole printed.",
