@@ -31,7 +31,6 @@ NOT_APPLICABLE: Final = FindingLevel.NOT_APPLICABLE
 
 BoxPx = tuple[float, float, float, float]
 WHITE: Final = (255, 255, 255)
-_DISC: Final[BoxPx] = (100, 100, 700, 700)
 
 
 @dataclass(frozen=True, slots=True)

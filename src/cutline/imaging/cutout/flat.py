@@ -35,6 +35,7 @@ from cutline.imaging.cutout.masks import (
 )
 from cutline.imaging.cutout.overshoot import without_overshoot
 from cutline.imaging.model import Cutout, type_rgba
+from cutline.imaging.strips import row_strips
 
 _LEAST_TOLERANCE: Final = 2.0
 # Rounding to whole levels, in the picture and in Lab, leaves faint islands along a gradient.
@@ -129,11 +130,8 @@ def perceptual_distance(rgba: type_rgba, backdrop: NDArray[np.uint8]) -> NDArray
 
     Worked out in strips: a canvas of each colour plane on the way would take three times as long, and much memory.
     """
-    height, width = rgba.shape[:2]
-    distance = np.empty((height, width), np.uint8)
-    strip_rows = max(1, _STRIP_PX // width)
-    for top in range(0, height, strip_rows):
-        rows = slice(top, top + strip_rows)
+    distance = np.empty(rgba.shape[:2], np.uint8)
+    for rows in row_strips(rgba.shape, _STRIP_PX):
         distance[rows] = _distance(rgba[rows], backdrop if backdrop.ndim == 1 else backdrop[rows])
     return distance
 

@@ -6,7 +6,6 @@ The areas of border, bleed and white ink, and the art's edge colours carried int
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +22,7 @@ from cutline.imaging.appearance import on_paper
 from cutline.imaging.cut_line.model import CutLine, box_mm
 from cutline.imaging.model import Cutout, type_rgba
 from cutline.imaging.shapes import offset, polygons_of
+from cutline.imaging.strips import row_strips
 
 WHITE_CHOKE_MM: Final = 0.1
 """How far white ink stays inside what it backs, so that it never peeps out."""
@@ -186,7 +186,7 @@ def _carried(
     colors = _labelled_colors(grid, solid, np.asarray(labels, np.int32))
     del grid, solid
     rgb = np.empty((bottom - top, right - left, 3), np.uint8)
-    for rows in _strips(rgb.shape):
+    for rows in row_strips(rgb.shape, _STRIP_PX):
         part = colors[labels[margin:-margin, margin:-margin][rows]]
         rgb[rows] = cv2.cvtColor(part.view(np.uint8).reshape(*part.shape, 4), cv2.COLOR_RGBA2RGB)
     box = (x_mm + left * pitch_mm, y_mm + top * pitch_mm, x_mm + right * pitch_mm, y_mm + bottom * pitch_mm)
@@ -204,17 +204,11 @@ def _pixels_a_side(mm_per_px: float, bounds: tuple[float, float, float, float]) 
 def _labelled_colors(grid: type_rgba, solid: NDArray[np.uint8], labels: NDArray[np.int32]) -> NDArray[np.uint32]:
     """The colour on paper of each pixel of art, four bytes at a time, at the place that its label says."""
     colors = np.zeros(int(labels.max()) + 1, np.uint32)
-    for rows in _strips(grid.shape):
+    for rows in row_strips(grid.shape, _STRIP_PX):
         chosen = solid[rows].view(np.bool_)
         _print_on_paper(grid[rows], solid[rows])
         colors[labels[rows][chosen]] = grid[rows].view(np.uint32)[..., 0][chosen]
     return colors
-
-
-def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Rows of a picture of that shape, some at a time."""
-    strip_rows = max(1, _STRIP_PX // shape[1])
-    return (slice(top, top + strip_rows) for top in range(0, shape[0], strip_rows))
 
 
 def _sure_art(rgba: type_rgba, alpha_threshold: float) -> NDArray[np.uint8]:
