@@ -26,7 +26,7 @@ from cutline.v1 import design_pb2 as cutline_dot_v1_dot_design__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63utline/v1/status_service.proto\x12\ncutline.v1\x1a\x17\x63utline/v1/design.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"K\n\x10GetDesignRequest\x12\x11\n\tdesign_id\x18\x01 \x01(\t\x12$\n\x04view\x18\x02 \x01(\x0e\x32\x16.cutline.v1.DesignView\"\xf7\x02\n\x12ListDesignsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12(\n\x06states\x18\x03 \x03(\x0e\x32\x18.cutline.v1.Design.State\x12\x16\n\x0e\x66\x61ilure_reason\x18\x04 \x01(\t\x12:\n\x06labels\x18\x05 \x03(\x0b\x32*.cutline.v1.ListDesignsRequest.LabelsEntry\x12\x11\n\treference\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x34\n\x10\x63reate_time_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x63reate_time_before\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"S\n\x13ListDesignsResponse\x12#\n\x07\x64\x65signs\x18\x01 \x03(\x0b\x32\x12.cutline.v1.Design\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x12WatchDesignRequest\x12\x11\n\tdesign_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"\x9e\x01\n\x13WatchDesignResponse\x12$\n\x06\x64\x65sign\x18\x01 \x01(\x0b\x32\x12.cutline.v1.DesignH\x00\x12*\n\theartbeat\x18\x02 \x01(\x0b\x32\x15.cutline.v1.HeartbeatH\x00\x12,\n\x07\x64\x65leted\x18\x03 \x01(\x0b\x32\x19.cutline.v1.DesignDeletedH\x00\x42\x07\n\x05\x65vent\"+\n\x13WatchDesignsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\"\xb5\x01\n\x14WatchDesignsResponse\x12$\n\x06\x64\x65sign\x18\x01 \x01(\x0b\x32\x12.cutline.v1.DesignH\x00\x12*\n\theartbeat\x18\x02 \x01(\x0b\x32\x15.cutline.v1.HeartbeatH\x00\x12,\n\x07\x64\x65leted\x18\x03 \x01(\x0b\x32\x19.cutline.v1.DesignDeletedH\x00\x12\x14\n\x0cresume_token\x18\x04 \x01(\tB\x07\n\x05\x65vent\"5\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\"\n\rDesignDeleted\x12\x11\n\tdesign_id\x18\x01 \x01(\t2\xc5\x02\n\rStatusService\x12=\n\tGetDesign\x12\x1c.cutline.v1.GetDesignRequest\x1a\x12.cutline.v1.Design\x12N\n\x0bListDesigns\x12\x1e.cutline.v1.ListDesignsRequest\x1a\x1f.cutline.v1.ListDesignsResponse\x12P\n\x0bWatchDesign\x12\x1e.cutline.v1.WatchDesignRequest\x1a\x1f.cutline.v1.WatchDesignResponse0\x01\x12S\n\x0cWatchDesigns\x12\x1f.cutline.v1.WatchDesignsRequest\x1a .cutline.v1.WatchDesignsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63utline/v1/status_service.proto\x12\ncutline.v1\x1a\x17\x63utline/v1/design.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"K\n\x10GetDesignRequest\x12\x11\n\tdesign_id\x18\x01 \x01(\t\x12$\n\x04view\x18\x02 \x01(\x0e\x32\x16.cutline.v1.DesignView\"\xf7\x02\n\x12ListDesignsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12(\n\x06states\x18\x03 \x03(\x0e\x32\x18.cutline.v1.Design.State\x12\x16\n\x0e\x66\x61ilure_reason\x18\x04 \x01(\t\x12:\n\x06labels\x18\x05 \x03(\x0b\x32*.cutline.v1.ListDesignsRequest.LabelsEntry\x12\x11\n\treference\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x34\n\x10\x63reate_time_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x63reate_time_before\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"S\n\x13ListDesignsResponse\x12#\n\x07\x64\x65signs\x18\x01 \x03(\x0b\x32\x12.cutline.v1.Design\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x12WatchDesignRequest\x12\x11\n\tdesign_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"\xd0\x01\n\x13WatchDesignResponse\x12$\n\x06\x64\x65sign\x18\x01 \x01(\x0b\x32\x12.cutline.v1.DesignH\x00\x12*\n\theartbeat\x18\x02 \x01(\x0b\x32\x15.cutline.v1.HeartbeatH\x00\x12,\n\x07\x64\x65leted\x18\x03 \x01(\x0b\x32\x19.cutline.v1.DesignDeletedH\x00\x12*\n\treconnect\x18\x05 \x01(\x0b\x32\x15.cutline.v1.ReconnectH\x00\x42\x07\n\x05\x65ventJ\x04\x08\x04\x10\x05\"+\n\x13WatchDesignsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\"\xe1\x01\n\x14WatchDesignsResponse\x12$\n\x06\x64\x65sign\x18\x01 \x01(\x0b\x32\x12.cutline.v1.DesignH\x00\x12*\n\theartbeat\x18\x02 \x01(\x0b\x32\x15.cutline.v1.HeartbeatH\x00\x12,\n\x07\x64\x65leted\x18\x03 \x01(\x0b\x32\x19.cutline.v1.DesignDeletedH\x00\x12*\n\treconnect\x18\x05 \x01(\x0b\x32\x15.cutline.v1.ReconnectH\x00\x12\x14\n\x0cresume_token\x18\x04 \x01(\tB\x07\n\x05\x65vent\"5\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"#\n\tReconnect\x12\x16\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x03\"\"\n\rDesignDeleted\x12\x11\n\tdesign_id\x18\x01 \x01(\t2\xc5\x02\n\rStatusService\x12=\n\tGetDesign\x12\x1c.cutline.v1.GetDesignRequest\x1a\x12.cutline.v1.Design\x12N\n\x0bListDesigns\x12\x1e.cutline.v1.ListDesignsRequest\x1a\x1f.cutline.v1.ListDesignsResponse\x12P\n\x0bWatchDesign\x12\x1e.cutline.v1.WatchDesignRequest\x1a\x1f.cutline.v1.WatchDesignResponse0\x01\x12S\n\x0cWatchDesigns\x12\x1f.cutline.v1.WatchDesignsRequest\x1a .cutline.v1.WatchDesignsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,15 +46,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHDESIGNREQUEST']._serialized_start=645
   _globals['_WATCHDESIGNREQUEST']._serialized_end=708
   _globals['_WATCHDESIGNRESPONSE']._serialized_start=711
-  _globals['_WATCHDESIGNRESPONSE']._serialized_end=869
-  _globals['_WATCHDESIGNSREQUEST']._serialized_start=871
-  _globals['_WATCHDESIGNSREQUEST']._serialized_end=914
-  _globals['_WATCHDESIGNSRESPONSE']._serialized_start=917
-  _globals['_WATCHDESIGNSRESPONSE']._serialized_end=1098
-  _globals['_HEARTBEAT']._serialized_start=1100
-  _globals['_HEARTBEAT']._serialized_end=1153
-  _globals['_DESIGNDELETED']._serialized_start=1155
-  _globals['_DESIGNDELETED']._serialized_end=1189
-  _globals['_STATUSSERVICE']._serialized_start=1192
-  _globals['_STATUSSERVICE']._serialized_end=1517
+  _globals['_WATCHDESIGNRESPONSE']._serialized_end=919
+  _globals['_WATCHDESIGNSREQUEST']._serialized_start=921
+  _globals['_WATCHDESIGNSREQUEST']._serialized_end=964
+  _globals['_WATCHDESIGNSRESPONSE']._serialized_start=967
+  _globals['_WATCHDESIGNSRESPONSE']._serialized_end=1192
+  _globals['_HEARTBEAT']._serialized_start=1194
+  _globals['_HEARTBEAT']._serialized_end=1247
+  _globals['_RECONNECT']._serialized_start=1249
+  _globals['_RECONNECT']._serialized_end=1284
+  _globals['_DESIGNDELETED']._serialized_start=1286
+  _globals['_DESIGNDELETED']._serialized_end=1320
+  _globals['_STATUSSERVICE']._serialized_start=1323
+  _globals['_STATUSSERVICE']._serialized_end=1648
 # @@protoc_insertion_point(module_scope)

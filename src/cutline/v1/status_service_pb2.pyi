@@ -191,6 +191,7 @@ class WatchDesignResponse(_message.Message):
     DESIGN_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
+    RECONNECT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def design(self) -> _design_pb2.Design:
         """The design at a revision that was not sent before."""
@@ -203,18 +204,23 @@ class WatchDesignResponse(_message.Message):
     def deleted(self) -> Global___DesignDeleted:
         """The design was deleted; the stream ends."""
 
+    @_builtins.property
+    def reconnect(self) -> Global___Reconnect:
+        """The stream has grown old and ends OK: watch again at once."""
+
     def __init__(
         self,
         *,
         design: _design_pb2.Design | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
         deleted: Global___DesignDeleted | None = ...,
+        reconnect: Global___Reconnect | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "design", b"design", "event", b"event", "heartbeat", b"heartbeat"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "design", b"design", "event", b"event", "heartbeat", b"heartbeat", "reconnect", b"reconnect"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "design", b"design", "event", b"event", "heartbeat", b"heartbeat"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "design", b"design", "event", b"event", "heartbeat", b"heartbeat", "reconnect", b"reconnect"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["design", "heartbeat", "deleted"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["design", "heartbeat", "deleted", "reconnect"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -251,6 +257,7 @@ class WatchDesignsResponse(_message.Message):
     DESIGN_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
+    RECONNECT_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.str
     """Opaque; pass the last one seen to resume."""
@@ -266,19 +273,24 @@ class WatchDesignsResponse(_message.Message):
     def deleted(self) -> Global___DesignDeleted:
         """A design was deleted."""
 
+    @_builtins.property
+    def reconnect(self) -> Global___Reconnect:
+        """The stream has grown old and ends OK: watch again at once with this message's resume_token."""
+
     def __init__(
         self,
         *,
         design: _design_pb2.Design | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
         deleted: Global___DesignDeleted | None = ...,
+        reconnect: Global___Reconnect | None = ...,
         resume_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "design", b"design", "event", b"event", "heartbeat", b"heartbeat"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "design", b"design", "event", b"event", "heartbeat", b"heartbeat", "reconnect", b"reconnect"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "design", b"design", "event", b"event", "heartbeat", b"heartbeat", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "design", b"design", "event", b"event", "heartbeat", b"heartbeat", "reconnect", b"reconnect", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["design", "heartbeat", "deleted"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["design", "heartbeat", "deleted", "reconnect"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -307,6 +319,30 @@ class Heartbeat(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
+
+@_typing.final
+class Reconnect(_message.Message):
+    """Says that a stream ends OK before what it watches has ended, so that callers spread over the replicas anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_REVISION_FIELD_NUMBER: _builtins.int
+    after_revision: _builtins.int
+    """WatchDesign: pass it in the next request; the last revision sent, or that of the request where none was sent.
+    WatchDesigns: 0; its place is in resume_token.
+    """
+    def __init__(
+        self,
+        *,
+        after_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reconnect: _TypeAlias = Reconnect  # noqa: Y015
 
 @_typing.final
 class DesignDeleted(_message.Message):

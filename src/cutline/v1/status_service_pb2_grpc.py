@@ -81,14 +81,17 @@ class StatusServiceServicer:
     def WatchDesign(self, request, context):
         """Sends the design as it is now, then each newer revision, and ends OK after a terminal one.
         Intermediate revisions may be merged, the terminal one never. To resume, pass the last revision seen.
+        A stream grows only so old: one that ends OK behind a reconnect message is not finished, watch again at once.
         UNAVAILABLE with RetryInfo asks to resume elsewhere; back off with jitter. NOT_FOUND/DESIGN_NOT_FOUND.
+        RESOURCE_EXHAUSTED/STREAM_LIMIT where too many streams are open, /SLOW_READER where the caller did not read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchDesigns(self, request, context):
-        """Sends the tenant's unfinished designs, then every change of every design of the tenant, and does not end.
+        """Sends the tenant's unfinished designs, then every change of every design of the tenant, until a reconnect message
+        ends it OK, as it does WatchDesign; errors are those of WatchDesign, too.
         To resume, pass the last resume_token seen; OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

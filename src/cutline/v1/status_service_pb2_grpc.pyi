@@ -45,10 +45,13 @@ class StatusServiceStub:
     WatchDesign: _grpc.UnaryStreamMultiCallable[_status_service_pb2.WatchDesignRequest, _status_service_pb2.WatchDesignResponse]
     """Sends the design as it is now, then each newer revision, and ends OK after a terminal one.
     Intermediate revisions may be merged, the terminal one never. To resume, pass the last revision seen.
+    A stream grows only so old: one that ends OK behind a reconnect message is not finished, watch again at once.
     UNAVAILABLE with RetryInfo asks to resume elsewhere; back off with jitter. NOT_FOUND/DESIGN_NOT_FOUND.
+    RESOURCE_EXHAUSTED/STREAM_LIMIT where too many streams are open, /SLOW_READER where the caller did not read.
     """
     WatchDesigns: _grpc.UnaryStreamMultiCallable[_status_service_pb2.WatchDesignsRequest, _status_service_pb2.WatchDesignsResponse]
-    """Sends the tenant's unfinished designs, then every change of every design of the tenant, and does not end.
+    """Sends the tenant's unfinished designs, then every change of every design of the tenant, until a reconnect message
+    ends it OK, as it does WatchDesign; errors are those of WatchDesign, too.
     To resume, pass the last resume_token seen; OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one.
     """
 
@@ -68,10 +71,13 @@ class StatusServiceAsyncStub(StatusServiceStub):
     WatchDesign: _aio.UnaryStreamMultiCallable[_status_service_pb2.WatchDesignRequest, _status_service_pb2.WatchDesignResponse]  # type: ignore[assignment]
     """Sends the design as it is now, then each newer revision, and ends OK after a terminal one.
     Intermediate revisions may be merged, the terminal one never. To resume, pass the last revision seen.
+    A stream grows only so old: one that ends OK behind a reconnect message is not finished, watch again at once.
     UNAVAILABLE with RetryInfo asks to resume elsewhere; back off with jitter. NOT_FOUND/DESIGN_NOT_FOUND.
+    RESOURCE_EXHAUSTED/STREAM_LIMIT where too many streams are open, /SLOW_READER where the caller did not read.
     """
     WatchDesigns: _aio.UnaryStreamMultiCallable[_status_service_pb2.WatchDesignsRequest, _status_service_pb2.WatchDesignsResponse]  # type: ignore[assignment]
-    """Sends the tenant's unfinished designs, then every change of every design of the tenant, and does not end.
+    """Sends the tenant's unfinished designs, then every change of every design of the tenant, until a reconnect message
+    ends it OK, as it does WatchDesign; errors are those of WatchDesign, too.
     To resume, pass the last resume_token seen; OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one.
     """
 
@@ -106,7 +112,9 @@ class StatusServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_status_service_pb2.WatchDesignResponse], _abc.AsyncIterator[_status_service_pb2.WatchDesignResponse]]:
         """Sends the design as it is now, then each newer revision, and ends OK after a terminal one.
         Intermediate revisions may be merged, the terminal one never. To resume, pass the last revision seen.
+        A stream grows only so old: one that ends OK behind a reconnect message is not finished, watch again at once.
         UNAVAILABLE with RetryInfo asks to resume elsewhere; back off with jitter. NOT_FOUND/DESIGN_NOT_FOUND.
+        RESOURCE_EXHAUSTED/STREAM_LIMIT where too many streams are open, /SLOW_READER where the caller did not read.
         """
 
     @_abc_1.abstractmethod
@@ -115,7 +123,8 @@ class StatusServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _status_service_pb2.WatchDesignsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_status_service_pb2.WatchDesignsResponse], _abc.AsyncIterator[_status_service_pb2.WatchDesignsResponse]]:
-        """Sends the tenant's unfinished designs, then every change of every design of the tenant, and does not end.
+        """Sends the tenant's unfinished designs, then every change of every design of the tenant, until a reconnect message
+        ends it OK, as it does WatchDesign; errors are those of WatchDesign, too.
         To resume, pass the last resume_token seen; OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one.
         """
 
