@@ -15,7 +15,7 @@ from cutline.cli.failures import ExitCode, exit_code, explain, run
 from cutline.cli.printing import OutputStyle, as_dict, complain, console, listing, print_json, styled_state, verdict
 from cutline.cli.progress import DesignProgress
 from cutline.cli.spec_options import with_spec
-from cutline.client import ArtworkFileError, AsyncClient, ClientError, Design, DesignFailedError, WaitTimeoutError
+from cutline.client import ArtworkFileError, AsyncClient, AsyncDesign, ClientError, DesignFailedError, WaitTimeoutError
 from cutline.domain.sticker_spec import StickerSpec
 from cutline.v1 import job_pb2
 
@@ -43,7 +43,7 @@ class Submitted:
 
     path: Path
     name: str
-    design: Design | None = None
+    design: AsyncDesign | None = None
     folder: Path | None = None
     error: ClientError | None = None
 

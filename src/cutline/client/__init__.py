@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cutline.client.async_client import AsyncClient
-from cutline.client.designs import Design, Designs
+from cutline.client.designs import AsyncDesign, AsyncDesigns
 from cutline.client.errors import (
     ApiError,
     ArtworkFileError,
@@ -26,7 +26,7 @@ from cutline.client.errors import (
     UploadError,
     WaitTimeoutError,
 )
-from cutline.client.queue import Queue, dead_letter_filter
+from cutline.client.queue import AsyncQueue, dead_letter_filter
 from cutline.client.settings import ClientSettings
 from cutline.domain.sticker_spec import StickerSpec
 
@@ -34,14 +34,15 @@ __all__ = [
     "ApiError",
     "ArtworkFileError",
     "AsyncClient",
+    "AsyncDesign",
+    "AsyncDesigns",
+    "AsyncQueue",
     "ClientError",
     "ClientSettings",
     "ConflictError",
     "DeadlineExceededError",
-    "Design",
     "DesignDeletedError",
     "DesignFailedError",
-    "Designs",
     "DownloadError",
     "FieldViolation",
     "InvalidArgumentError",
@@ -50,7 +51,6 @@ __all__ = [
     "OutOfRangeError",
     "PermissionDeniedError",
     "PreconditionError",
-    "Queue",
     "ResourceExhaustedError",
     "StickerSpec",
     "UnauthenticatedError",

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Self
 
 from cutline.client.calls import Connection
-from cutline.client.designs import Designs
+from cutline.client.designs import AsyncDesigns
 from cutline.client.proxies import http_client
-from cutline.client.queue import Queue
+from cutline.client.queue import AsyncQueue
 from cutline.client.settings import ClientSettings
 
 
@@ -40,8 +40,8 @@ class AsyncClient:
         self._status = Connection(
             self.settings.status_target, self.settings, max_retries=max_retries, timeout_s=timeout_s
         )
-        self.designs = Designs(self._ingest, self._status, self._http)
-        self.queue = Queue(self._ingest)
+        self.designs = AsyncDesigns(self._ingest, self._status, self._http)
+        self.queue = AsyncQueue(self._ingest)
 
     async def close(self) -> None:
         """Ends every stream and closes the connections."""

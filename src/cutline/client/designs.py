@@ -29,7 +29,7 @@ PATIENCE_S: Final = 60.0
 Artwork = str | PathLike[str] | bytes
 
 
-class Designs:
+class AsyncDesigns:
     """The tenant's designs.
 
     Args:
@@ -62,7 +62,7 @@ class Designs:
         job: job_pb2.JobOptions | None = None,
         request_id: str = "",
         **fields: Any,
-    ) -> Design:
+    ) -> AsyncDesign:
         """Uploads artwork and submits a design of it.
 
         Args:
@@ -110,15 +110,15 @@ class Designs:
                 ),
                 pb.SubmitDesignResponse,
             )
-        return Design(self, answer.design, deduplicated=answer.deduplicated)
+        return AsyncDesign(self, answer.design, deduplicated=answer.deduplicated)
 
-    async def get(self, design_id: str, *, timeline: bool = False) -> Design:
+    async def get(self, design_id: str, *, timeline: bool = False) -> AsyncDesign:
         """A design as it is now, with signed addresses of its files.
 
         Raises:
             NotFoundError: The tenant has none of that id.
         """
-        return Design(self, await self.read(design_id, timeline=timeline))
+        return AsyncDesign(self, await self.read(design_id, timeline=timeline))
 
     async def read(self, design_id: str, *, timeline: bool = False) -> design_pb2.Design:
         """As `get`, but the bare message."""
@@ -222,13 +222,13 @@ class Designs:
         job: job_pb2.JobOptions | None = None,
         request_id: str = "",
         **fields: Any,
-    ) -> Design:
+    ) -> AsyncDesign:
         """Runs a design again; without a spec, with the one it has."""
         request = pb.ReprocessDesignRequest(
             design_id=design_id, spec=wire_spec(spec, fields), job=job, request_id=request_id or str(uuid4())
         )
         answer = await self._ingest.call(self._ingest_stub.ReprocessDesign, request, pb.SubmitDesignResponse)
-        return Design(self, answer.design, deduplicated=answer.deduplicated)
+        return AsyncDesign(self, answer.design, deduplicated=answer.deduplicated)
 
     async def delete(self, design_id: str, *, request_id: str = "") -> None:
         """Deletes a design with its files.
@@ -249,7 +249,7 @@ class Designs:
         return await download_files(self._http, files_of(design), Path(folder))
 
 
-class Design:
+class AsyncDesign:
     """A design at hand.
 
     Attributes:
@@ -257,7 +257,7 @@ class Design:
         deduplicated: Whether a submit found the same work already under way.
     """
 
-    def __init__(self, designs: Designs, message: design_pb2.Design, *, deduplicated: bool = False) -> None:
+    def __init__(self, designs: AsyncDesigns, message: design_pb2.Design, *, deduplicated: bool = False) -> None:
         self._designs = designs
         self.message = message
         self.deduplicated = deduplicated
@@ -278,7 +278,7 @@ class Design:
         return self.message
 
     async def watch(self) -> AsyncGenerator[design_pb2.Design, None]:
-        """Each revision newer than `message`, which follows; see `Designs.watch`."""
+        """Each revision newer than `message`, which follows; see `AsyncDesigns.watch`."""
         async with aclosing(self._designs.watch(self.id, after_revision=self.message.revision)) as revisions:
             async for design in revisions:
                 self.message = design
@@ -297,24 +297,24 @@ class Design:
         return self.message
 
     async def download(self, folder: str | PathLike[str]) -> Sequence[Path]:
-        """Fetches its files; see `Designs.download`."""
+        """Fetches its files; see `AsyncDesigns.download`."""
         return await self._designs.download(self.id, folder)
 
     async def cancel(self) -> design_pb2.Design:
-        """Stops its unfinished work; see `Designs.cancel`."""
+        """Stops its unfinished work; see `AsyncDesigns.cancel`."""
         self.message = await self._designs.cancel(self.id)
         return self.message
 
     async def reprocess(
         self, spec: StickerSpec | spec_pb.StickerSpec | None = None, **fields: Any
     ) -> design_pb2.Design:
-        """Runs it again; see `Designs.reprocess`."""
+        """Runs it again; see `AsyncDesigns.reprocess`."""
         again = await self._designs.reprocess(self.id, spec, **fields)
         self.message, self.deduplicated = again.message, again.deduplicated
         return self.message
 
     async def delete(self) -> None:
-        """Deletes it; see `Designs.delete`."""
+        """Deletes it; see `AsyncDesigns.delete`."""
         await self._designs.delete(self.id)
 
 

@@ -26,7 +26,7 @@ BULK_TRIES: Final = 60
 _Bulk = TypeVar("_Bulk", pb.RedriveDeadLettersResponse, pb.DiscardDeadLettersResponse)
 
 
-class Queue:
+class AsyncQueue:
     """The queues of every tenant.
 
     Args:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cutline.client import AsyncClient, ClientError, ClientSettings, Design
+from cutline.client import AsyncClient, AsyncDesign, ClientError, ClientSettings
 from cutline.embedded.contact_sheet import SheetRow, contact_sheet
 from cutline.embedded.stack import EmbeddedStack
 from cutline.v1 import design_pb2, report_pb2, sticker_spec_pb2
@@ -97,7 +97,7 @@ async def _make(client: AsyncClient, sample: Sample, out_dir: Path, progress: Pr
         return Made(sample, None, error=str(error) or f"did not end within {_PATIENCE_S:g} s")
 
 
-async def _follow(design: Design, progress: Progress, line: TaskID) -> None:
+async def _follow(design: AsyncDesign, progress: Progress, line: TaskID) -> None:
     told = ""
     async for message in design.watch():
         stage = design_pb2.Stage.Name(message.stage).removeprefix("STAGE_").lower()
