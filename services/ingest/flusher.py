@@ -16,6 +16,7 @@ from uuid import UUID
 
 import asyncpg
 
+from cutline.domain.calls import request_id_reused
 from cutline.domain.errors import CutlineError, Reason, UnavailableError
 from cutline.domain.states import LANES_BY_URGENCY, DesignState, Stage
 from cutline.messaging.publisher import OutgoingMessage, Publisher
@@ -24,7 +25,6 @@ from cutline.messaging.topology import Topology, job_msg_id
 from cutline.runtime.logging import get_logger
 from cutline.store.outbox import delete_outbox
 from cutline.store.pool import CONFLICTS, LOST_CONNECTION, MAX_CONFLICTS, Database, store_unavailable
-from cutline.store.requests import request_id_reused
 from cutline.store.submissions import Repeat, Submission, accept_submissions, resolve_repeats
 from cutline.telemetry.metrics import Metrics
 from services.ingest.backlog import Backlog

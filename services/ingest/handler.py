@@ -14,6 +14,7 @@ import asyncpg
 from cutline.blobs.keys import design_prefix, upload_key
 from cutline.blobs.store import S3BlobStore, SignedPut
 from cutline.contract.submits import JobWish, SpecWish, SubmitWish, UploadWish
+from cutline.domain.calls import CallIdentity
 from cutline.domain.dedup import submit_key
 from cutline.domain.errors import NotFoundError, PreconditionError, ResourceExhaustedError
 from cutline.domain.states import DesignState
@@ -23,7 +24,7 @@ from cutline.store.design_reads import DesignRow, read_design
 from cutline.store.ids import new_id
 from cutline.store.outbox import OutboxRow, insert_outbox
 from cutline.store.pool import Connection, Database, store_unavailable
-from cutline.store.requests import CallIdentity, find_answer, record_answer
+from cutline.store.requests import find_answer, record_answer
 from cutline.store.submissions import Submission
 from cutline.store.uploads import NewUpload, UploadRow, create_upload
 from cutline.telemetry.metrics import Metrics

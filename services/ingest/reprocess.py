@@ -7,6 +7,7 @@ from uuid import UUID
 
 from cutline.contract.specs import spec_from_json
 from cutline.contract.submits import JobWish, SpecWish, resolve_spec
+from cutline.domain.calls import CallIdentity
 from cutline.domain.dedup import reprocess_key
 from cutline.domain.states import DesignState, Stage
 from cutline.store.design_changes import (
@@ -21,7 +22,7 @@ from cutline.store.ids import new_id
 from cutline.store.outbox import OutboxRow, insert_outbox
 from cutline.store.pool import Connection, Database
 from cutline.store.release import ReleasedJob
-from cutline.store.requests import CallIdentity, find_answer, record_answer
+from cutline.store.requests import find_answer, record_answer
 from cutline.store.submissions import Repeat
 from cutline.telemetry.propagation import traceparent_of_current
 from services.ingest.backlog import Backlog

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from cutline.contract.specs import enum_from_wire, spec_from_wire, spec_to_json, spec_to_wire
 from cutline.domain.artwork import MEDIA_TYPES, ArtworkLimits
+from cutline.domain.calls import CallIdentity
 from cutline.domain.errors import FieldViolation, InvalidInputError, Reason
 from cutline.domain.ids import parse_request_id
 from cutline.domain.scenes import SCENE_IDS
 from cutline.domain.states import Lane
 from cutline.domain.sticker_spec import ResolvedSpec, StickerSpec, resolve
-from cutline.store.requests import CallIdentity
 from cutline.v1 import ingest_service_pb2 as pb
 from cutline.v1 import job_pb2
 from cutline.v1 import sticker_spec_pb2 as spec_pb

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from cutline.domain.calls import request_id_reused
 from cutline.store.pool import Connection
-from cutline.store.requests import request_id_reused
 
 _BEGIN: Final = """
 INSERT INTO queue_actions (tenant, request_id, method, subject, body_sha256, conditions)

@@ -14,8 +14,8 @@ from uuid import UUID
 
 import asyncpg
 
+from cutline.domain.calls import CallIdentity
 from cutline.domain.states import LANES_BY_URGENCY, Lane
-from cutline.store.requests import CallIdentity
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from cutline.domain.calls import CallIdentity
 from cutline.store.pool import Connection, Database
-from cutline.store.requests import CallIdentity, find_answer, record_answer
+from cutline.store.requests import find_answer, record_answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from cutline.contract.submits import resolve_spec
+from cutline.domain.calls import CallIdentity
 from cutline.domain.dedup import submit_key
 from cutline.domain.states import Lane
 from cutline.domain.sticker_spec import StickerSpec
@@ -20,7 +21,6 @@ from cutline.messaging.topology import Topology
 from cutline.runtime.lifecycle import Lifecycle
 from cutline.store.ids import new_id
 from cutline.store.pool import Database
-from cutline.store.requests import CallIdentity
 from cutline.store.submissions import Submission, SubmittedArtwork
 from cutline.telemetry.metrics import Metrics
 from services.ingest.backlog import Backlog

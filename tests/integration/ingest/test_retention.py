@@ -10,8 +10,8 @@ import pytest
 
 from cutline.blobs.keys import upload_key
 from cutline.blobs.store import S3BlobStore
+from cutline.domain.calls import CallIdentity
 from cutline.store.ids import new_id
-from cutline.store.requests import CallIdentity
 from cutline.store.uploads import NewUpload, UploadRow, create_upload
 from services.ingest.retention import Retention
 from services.ingest.settings import DAY_S, KeepSettings
