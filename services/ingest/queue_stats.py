@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cutline.messaging.consumers import ConsumerCounts, Consumers
-from cutline.rpc.errors import draining
+from cutline.rpc.refusals import draining
 from cutline.store.pool import Database
 from cutline.store.queue_counts import QueueCounter, StoredReading
 

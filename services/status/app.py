@@ -10,7 +10,7 @@ from cutline.contract.designs import SignedAddress
 from cutline.messaging.connection import Broker
 from cutline.messaging.topology import Topology
 from cutline.rpc.api_keys import ApiKeyAuthenticator, PostgresApiKeys
-from cutline.rpc.errors import draining
+from cutline.rpc.refusals import draining
 from cutline.rpc.server import RpcServer, RpcService
 from cutline.runtime.http import HttpServer
 from cutline.runtime.lifecycle import BackgroundLoop, Part, ServiceRuntime

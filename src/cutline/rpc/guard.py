@@ -26,9 +26,10 @@ from cutline.domain.errors import InvalidInputError, Reason, UnimplementedError
 from cutline.domain.principal import Scope
 from cutline.rpc.auth import Authenticator, credential_of
 from cutline.rpc.call import Call, enter_call
-from cutline.rpc.errors import STATUS_DETAILS, Refusal, refusal_of
+from cutline.rpc.errors import refusal_of
 from cutline.rpc.limits import StreamLimits
 from cutline.rpc.policy import demand
+from cutline.rpc.refusals import STATUS_DETAILS, Refusal
 from cutline.runtime.logging import get_logger
 from cutline.telemetry.names import Attribute
 from cutline.telemetry.propagation import TRACEPARENT, remote_span

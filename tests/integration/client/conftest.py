@@ -12,7 +12,8 @@ import pytest
 from cutline.blobs.store import S3BlobStore
 from cutline.client import AsyncClient, ClientSettings
 from cutline.embedded.servers import EmbeddedServers
-from cutline.rpc.errors import STATUS_DETAILS, refusal_of
+from cutline.rpc.errors import refusal_of
+from cutline.rpc.refusals import STATUS_DETAILS
 from cutline.runtime.environment import EnvReader
 from cutline.runtime.settings import S3Settings
 from cutline.v1 import ingest_service_pb2_grpc, status_service_pb2_grpc

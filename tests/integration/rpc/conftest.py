@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from cutline.domain.errors import Reason, UnauthenticatedError
 from cutline.domain.principal import Principal, Scope
-from cutline.rpc.errors import draining
+from cutline.rpc.refusals import draining
 from cutline.rpc.server import RpcServer, RpcService
 from cutline.runtime.environment import ListenAddress
 from cutline.runtime.lifecycle import Lifecycle

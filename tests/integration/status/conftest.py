@@ -21,7 +21,7 @@ from cutline.messaging.connection import Broker
 from cutline.messaging.tickets import design_ring
 from cutline.messaging.topology import Topology
 from cutline.rpc.api_keys import ApiKeyAuthenticator, PostgresApiKeys, new_api_key
-from cutline.rpc.errors import draining
+from cutline.rpc.refusals import draining
 from cutline.rpc.server import RpcServer, RpcService
 from cutline.runtime.environment import ListenAddress
 from cutline.runtime.lifecycle import BackgroundLoop, Lifecycle

@@ -12,7 +12,8 @@ from google.rpc.status_pb2 import Status
 
 from cutline.domain import errors
 from cutline.domain.errors import CutlineError, FieldViolation, InvalidInputError, Reason
-from cutline.rpc.errors import MAX_VIOLATIONS, Refusal, draining, refusal_of
+from cutline.rpc.errors import refusal_of
+from cutline.rpc.refusals import MAX_VIOLATIONS, Refusal, draining
 
 CODES: dict[type[CutlineError], grpc.StatusCode] = {
     errors.InvalidInputError: grpc.StatusCode.INVALID_ARGUMENT,
