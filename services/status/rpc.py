@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from datetime import datetime
 from typing import Any, Final
 
 import grpc
 from google.protobuf.message import Message
 
+from cutline.contract.design_lists import read_design_filter
 from cutline.contract.designs import SignFile, design_to_wire
-from cutline.contract.fields import read_page_size, read_time, refuse
-from cutline.contract.specs import enum_from_wire
+from cutline.contract.fields import read_page_size, refuse
 from cutline.contract.tokens import decode_page_token, decode_resume_token, encode_page_token
 from cutline.domain.errors import Reason
 from cutline.domain.ids import parse_id
-from cutline.domain.states import DesignState
 from cutline.rpc.call import current_principal
-from cutline.store.design_reads import DesignFilter, Queryable, list_designs, read_design
+from cutline.store.design_reads import Queryable, list_designs, read_design
 from cutline.v1 import design_pb2, status_service_pb2_grpc
 from cutline.v1 import status_service_pb2 as pb
 from services.status.design_stream import design_messages
@@ -30,8 +28,6 @@ from services.status.topics import design_not_found
 SERVICE: Final = "cutline.v1.StatusService"
 # Clients refuse messages over 4 MiB unless told otherwise; a page of long designs is cut short of that.
 MAX_PAGE_BYTES: Final = 3_000_000
-MAX_TEXT_CHARACTERS: Final = 200
-MAX_CONDITIONS: Final = 32
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -69,7 +65,7 @@ class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
     async def ListDesigns(self, request: pb.ListDesignsRequest, context: Context) -> pb.ListDesignsResponse:  # noqa: N802, ARG002  (as above)
         """Returns a page of designs, newest first."""
         tenant = current_principal().tenant
-        conditions, size = _conditions(request), read_page_size(request.page_size)
+        conditions, size = read_design_filter(request), read_page_size(request.page_size)
         before = decode_page_token(request.page_token, tenant=tenant, conditions=conditions)
         rows = await list_designs(self._database, tenant, conditions, before=before, limit=size + 1)
         page = pb.ListDesignsResponse()
@@ -139,39 +135,3 @@ def add_status_service(servicer: StatusServicer, server: Any) -> None:
 
 def _serialised(message: Message) -> bytes:
     return message.SerializeToString()
-
-
-def _conditions(request: pb.ListDesignsRequest) -> DesignFilter:
-    for name, entries in (("states", request.states), ("labels", request.labels)):
-        if len(entries) > MAX_CONDITIONS:
-            refuse(name, f"{len(entries)} entries are more than {MAX_CONDITIONS}", "OUT_OF_RANGE")
-    states = [
-        enum_from_wire(DesignState, design_pb2.Design.State, "STATE_", number, "states") for number in request.states
-    ]
-    if None in states:
-        refuse("states", "STATE_UNSPECIFIED is no state")
-    for name in ("failure_reason", "reference", "text"):
-        _check_text(name, getattr(request, name))
-    for key, value in request.labels.items():
-        _check_text("labels", key)
-        _check_text("labels", value)
-    return DesignFilter(
-        states=tuple(state for state in states if state),
-        failure_reason=request.failure_reason,
-        labels=dict(request.labels),
-        reference=request.reference,
-        text=request.text,
-        create_time_from=_time(request, "create_time_from"),
-        create_time_before=_time(request, "create_time_before"),
-    )
-
-
-def _check_text(field: str, text: str) -> None:
-    if len(text) > MAX_TEXT_CHARACTERS:
-        refuse(field, f"{len(text)} characters are more than {MAX_TEXT_CHARACTERS}", "TOO_LONG")
-    if "\x00" in text:
-        refuse(field, "it contains the character NUL")
-
-
-def _time(request: pb.ListDesignsRequest, field: str) -> datetime | None:
-    return read_time(getattr(request, field), field) if request.HasField(field) else None  # type: ignore[arg-type]  # one of the two names above
