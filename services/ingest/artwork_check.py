@@ -12,8 +12,9 @@ from opentelemetry.trace import Tracer
 
 from cutline.blobs.store import S3BlobStore
 from cutline.domain.artwork import MEDIA_TYPES, ArtworkLimits
-from cutline.domain.errors import InvalidInputError, NotFoundError, PreconditionError, Reason
+from cutline.domain.errors import Reason
 from cutline.domain.ids import parse_id
+from cutline.domain.refusals import artwork_missing, artwork_refused, upload_not_found
 from cutline.store.pool import Database
 from cutline.store.submissions import SubmittedArtwork
 from cutline.store.uploads import UploadRow, find_upload, mark_checked
@@ -76,9 +77,7 @@ class ArtworkCheck:
         identifier = parse_id(upload_id, kind="upload", reason=Reason.UPLOAD_NOT_FOUND)
         row = await find_upload(self._database, tenant, identifier)
         if row is None:
-            raise NotFoundError(
-                Reason.UPLOAD_NOT_FOUND, f"There is no upload {identifier}.", metadata={"upload_id": str(identifier)}
-            )
+            raise upload_not_found(identifier)
         if not row.checked:
             with self._tracer.start_as_current_span(Span.HEAD_UPLOAD):
                 await self._check(row)
@@ -92,17 +91,13 @@ class ArtworkCheck:
     async def _check(self, row: UploadRow) -> None:
         head = await self._blobs.head(row.object_key)
         if head is None:
-            raise PreconditionError(
-                Reason.ARTWORK_MISSING,
-                f"Nothing was PUT for the upload {row.upload_id} yet.",
-                metadata={"upload_id": str(row.upload_id)},
-            )
+            raise artwork_missing(row.upload_id)
         if head.size_bytes > self._limits.max_bytes:
-            raise _refused(
-                Reason.ARTWORK_TOO_LARGE, row, f"{head.size_bytes} bytes are more than {self._limits.max_bytes}"
-            )
+            text = f"{head.size_bytes} bytes are more than {self._limits.max_bytes}"
+            raise artwork_refused(Reason.ARTWORK_TOO_LARGE, row.upload_id, text)
         if row.media_type not in MEDIA_TYPES:
-            raise _refused(Reason.ARTWORK_TYPE_UNSUPPORTED, row, f"{row.media_type} is not supported")
+            text = f"{row.media_type} is not supported"
+            raise artwork_refused(Reason.ARTWORK_TYPE_UNSUPPORTED, row.upload_id, text)
         differences = {
             "size": (head.size_bytes, row.size_bytes),
             "type": (head.media_type, row.media_type),
@@ -111,13 +106,8 @@ class ArtworkCheck:
         }
         for name, (found, promised) in differences.items():
             if found != promised:
-                raise _refused(Reason.ARTWORK_MISMATCH, row, f"its {name} is {found}, {promised} was promised")
-
-
-def _refused(reason: Reason, row: UploadRow, text: str) -> InvalidInputError:
-    return InvalidInputError(
-        reason, f"The artwork of the upload {row.upload_id}: {text}.", metadata={"upload_id": str(row.upload_id)}
-    )
+                text = f"its {name} is {found}, {promised} was promised"
+                raise artwork_refused(Reason.ARTWORK_MISMATCH, row.upload_id, text)
 
 
 def _artwork(row: UploadRow) -> SubmittedArtwork:

@@ -17,9 +17,10 @@ from cutline.contract.submits import JobWish, SpecWish, SubmitWish, UploadWish
 from cutline.domain.calls import CallIdentity
 from cutline.domain.dedup import submit_key
 from cutline.domain.errors import NotFoundError, PreconditionError, ResourceExhaustedError
+from cutline.domain.refusals import design_not_found
 from cutline.domain.states import DesignState
 from cutline.runtime.logging import get_logger
-from cutline.store.design_changes import LockedDesign, cancel_design, design_not_found, lock_design
+from cutline.store.design_changes import LockedDesign, cancel_design, lock_design
 from cutline.store.design_reads import DesignRow, read_design
 from cutline.store.ids import new_id
 from cutline.store.outbox import OutboxRow, insert_outbox

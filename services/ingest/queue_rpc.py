@@ -91,7 +91,7 @@ class QueueServicer(QueueServiceServicer):
         job_id = parse_id(request.job_id, kind="job", reason=Reason.JOB_NOT_FOUND)
         found = await read_job(self._duties.database, job_id)
         if found is None:
-            raise NotFoundError(Reason.JOB_NOT_FOUND, f"There is no job {job_id}.", metadata={"job": str(job_id)})
+            raise NotFoundError(Reason.JOB_NOT_FOUND, f"There is no job {job_id}.", metadata={"job_id": str(job_id)})
         return job_to_wire(*found)
 
     async def ListDeadLetters(  # noqa: N802  (as above)

@@ -15,6 +15,7 @@ from cutline.contract.fields import read_page_size, refuse
 from cutline.contract.tokens import decode_page_token, decode_resume_token, encode_page_token
 from cutline.domain.errors import Reason
 from cutline.domain.ids import parse_id
+from cutline.domain.refusals import design_not_found
 from cutline.rpc.call import current_principal
 from cutline.store.design_reads import Queryable, list_designs, read_design
 from cutline.v1 import design_pb2, status_service_pb2_grpc
@@ -23,7 +24,6 @@ from services.status.design_stream import design_messages
 from services.status.frames import FrameMaker
 from services.status.hub import Hub
 from services.status.tenant_stream import TenantStream
-from services.status.topics import design_not_found
 
 SERVICE: Final = "cutline.v1.StatusService"
 # Clients refuse messages over 4 MiB unless told otherwise; a page of long designs is cut short of that.

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 from uuid import UUID
 
-from cutline.domain.errors import CutlineError, NotFoundError, Reason
+from cutline.domain.errors import CutlineError, Reason
+from cutline.domain.refusals import design_not_found
 from cutline.runtime.logging import get_logger
 from cutline.store.design_reads import DesignKey, DesignRow
 from cutline.telemetry.metrics import Metrics
@@ -127,10 +128,3 @@ class Topics:
             topics[key].discard(watch)
             if not topics[key]:
                 del topics[key]
-
-
-def design_not_found(design_id: UUID) -> NotFoundError:
-    """The error for a design that does not exist, or is another tenant's."""
-    return NotFoundError(
-        Reason.DESIGN_NOT_FOUND, f"There is no design {design_id}.", metadata={"design": str(design_id)}
-    )

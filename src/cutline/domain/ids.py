@@ -30,4 +30,4 @@ def parse_id(text: str, *, kind: str, reason: Reason) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise NotFoundError(reason, f"There is no {kind} {text[:40]!r}.", metadata={kind: text[:40]}) from None
+        raise NotFoundError(reason, f"There is no {kind} {text[:40]!r}.", metadata={f"{kind}_id": text[:40]}) from None

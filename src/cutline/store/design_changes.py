@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from cutline.domain.errors import NotFoundError, PreconditionError, Reason
+from cutline.domain.refusals import design_not_found, design_running, design_terminal
 from cutline.domain.states import LANES_BY_URGENCY, AttemptOutcome, DesignState, Lane
 from cutline.store.pool import Connection
 
@@ -141,13 +141,6 @@ async def lock_design(connection: Connection, tenant: str, design_id: UUID) -> L
     return LockedDesign(**{**row, "state": DesignState(row["state"])})
 
 
-def design_not_found(design_id: UUID) -> NotFoundError:
-    """The error for a design that is not there, or is another tenant's."""
-    return NotFoundError(
-        Reason.DESIGN_NOT_FOUND, f"There is no design {design_id}.", metadata={"design_id": str(design_id)}
-    )
-
-
 async def cancel_design(connection: Connection, design: LockedDesign) -> int:
     """Stops the unfinished work of a design and returns its new revision.
 
@@ -155,11 +148,7 @@ async def cancel_design(connection: Connection, design: LockedDesign) -> int:
         PreconditionError: It has already ended.
     """
     if design.state.terminal:
-        raise PreconditionError(
-            Reason.DESIGN_TERMINAL,
-            f"The design has already ended: it is {design.state}.",
-            metadata={"design_id": str(design.design_id), "state": design.state},
-        )
+        raise design_terminal(design.design_id, design.state)
     await connection.execute(_STOP_GENERATION, design.design_id)
     revision: int = await connection.fetchval(_CANCEL_DESIGN, design.design_id)
     await connection.execute(_STOP_JOBS, design.design_id, AttemptOutcome.CANCELLED.value)
@@ -222,9 +211,5 @@ async def delete_design(
         PreconditionError: Work is unfinished.
     """
     if not design.state.terminal:
-        raise PreconditionError(
-            Reason.DESIGN_RUNNING,
-            f"The design is {design.state}; cancel it before deleting it.",
-            metadata={"design_id": str(design.design_id), "state": design.state},
-        )
+        raise design_running(design.design_id, design.state)
     await connection.execute(_DELETE, design.design_id, object_prefix, design.upload_id, late_writes_s)
