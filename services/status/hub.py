@@ -7,15 +7,18 @@ loop reads all that is marked at once, and what is marked during a read is read 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import StrEnum
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
 from cutline.domain.errors import CutlineError, Reason, UnavailableError
 from cutline.runtime.logging import get_logger
 from cutline.store.design_reads import DesignKey, Queryable, read_designs
-from cutline.telemetry.names import Span
+from cutline.telemetry.names import Attribute, Span
 from cutline.telemetry.setup import Telemetry
 from services.status.frames import FrameMaker
 from services.status.topics import Topics
@@ -26,6 +29,15 @@ log = get_logger(__name__)
 READ_MOST: Final = 200
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
+
+
+class ReadCause(StrEnum):
+    """Why a design is read for watchers."""
+
+    SNAPSHOT = "snapshot"  # somebody began to watch it
+    CHANGE = "change"  # its doorbell rang
+    RESYNC = "resync"  # a comparison found it changed
+    CATCH_UP = "catch_up"  # a watch over all designs reads by itself
 
 
 class Hub:
@@ -43,7 +55,8 @@ class Hub:
         self._database = database
         self._queue_most = queue_most
         self._tracer = telemetry.tracer
-        self._marked: dict[DesignKey, None] = {}
+        self._metrics = telemetry.metrics
+        self._marked: dict[DesignKey, ReadCause] = {}
         self._any_marked = asyncio.Event()
         self._reads = 0
 
@@ -57,7 +70,7 @@ class Hub:
         key = (tenant, design_id)
         watch = DesignWatch(self._reads + 1, after_revision=after_revision)
         with self.topics.with_design_watch(key, watch):
-            self.mark([key])
+            self.mark([key], ReadCause.SNAPSHOT)
             yield watch
 
     @contextmanager
@@ -78,22 +91,30 @@ class Hub:
         """
         key = (tenant, design_id)
         if self.topics.is_news(key, revision) if revision else self.topics.watched(key):
-            self.mark([key])
+            self.mark([key], ReadCause.CHANGE)
 
-    def mark(self, keys: Iterable[DesignKey]) -> None:
-        """Has designs read at once."""
-        self._marked.update(dict.fromkeys(keys))
+    def mark(self, keys: Iterable[DesignKey], cause: ReadCause) -> None:
+        """Has designs read at once; one that is marked already is read once for both causes, and counts for the first."""
+        for key in keys:
+            self._marked.setdefault(key, cause)
         if self._marked:
             self._any_marked.set()
 
-    async def read(self, keys: Sequence[DesignKey]) -> None:
+    def note_reads(self, causes: Iterable[ReadCause]) -> None:
+        """Counts designs read, one for each cause."""
+        for cause, rows in Counter(causes).items():
+            self._metrics.row_reads.add(rows, {Attribute.READ_CAUSE.value: cause.value})
+
+    async def read(self, marked: Mapping[DesignKey, ReadCause]) -> None:
         """Reads designs and has them told."""
         self._reads += 1
         number = self._reads
         with self._tracer.start_as_current_span(Span.WATCH_READ):
-            rows = await read_designs(self._database, keys)
-        for key in keys:
-            self.topics.tell(key, rows.get(key), read=number)
+            rows = await read_designs(self._database, list(marked))
+        self.note_reads(marked.values())
+        for key, cause in marked.items():
+            if self.topics.tell(key, rows.get(key), read=number) and cause is not ReadCause.SNAPSHOT:
+                self._metrics.changes_told.add(1)
             await asyncio.sleep(0)  # those told may write before the next is serialised
 
     async def run(self) -> None:
@@ -101,35 +122,33 @@ class Hub:
         pause_s = FIRST_PAUSE_S
         while True:
             await self._any_marked.wait()
-            keys = self._take_marked()
+            marked = self._take_marked()
             try:
-                if keys:
-                    await self.read(keys)
+                if marked:
+                    await self.read(marked)
                 pause_s = FIRST_PAUSE_S
             except Exception as error:  # noqa: BLE001  (the loop outlives whatever the store does)
-                self._note_failure(keys, error)
+                self._note_failure(marked, error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _take_marked(self) -> list[DesignKey]:
+    def _take_marked(self) -> dict[DesignKey, ReadCause]:
         """The designs marked longest ago; a ring from here on marks them anew."""
-        keys = list(self._marked)[:READ_MOST]
-        for key in keys:
-            del self._marked[key]
+        taken = {key: self._marked.pop(key) for key in list(islice(self._marked, READ_MOST))}
         if not self._marked:
             self._any_marked.clear()
-        return [key for key in keys if self.topics.watched(key)]
+        return {key: cause for key, cause in taken.items() if self.topics.watched(key)}
 
-    def _note_failure(self, keys: Sequence[DesignKey], error: Exception) -> None:
+    def _note_failure(self, marked: Mapping[DesignKey, ReadCause], error: Exception) -> None:
         """Marks the designs again; a caller who was told nothing yet is asked to come back."""
-        log.warning("status.read_failed", designs=len(keys), exc_info=error)
+        log.warning("status.read_failed", designs=len(marked), exc_info=error)
         refusal = (
             error
             if isinstance(error, CutlineError)
             else UnavailableError(Reason.STORE_UNAVAILABLE, "The store cannot be read; try again.", retry_after_s=1.0)
         )
-        for key in keys:
+        for key, cause in marked.items():
             for watch in self.topics.designs.get(key, ()):
                 if not watch.answered:
                     watch.fail(refusal)
-        self.mark(keys)
+            self.mark([key], cause)

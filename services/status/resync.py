@@ -9,7 +9,7 @@ from typing import Final
 from cutline.runtime.logging import get_logger
 from cutline.store.design_reads import DesignKey, Queryable, list_changes, read_bounds, read_revisions
 from cutline.telemetry.metrics import Metrics
-from services.status.hub import READ_MOST, Hub
+from services.status.hub import READ_MOST, Hub, ReadCause
 from services.status.watches import TenantWatch
 
 log = get_logger(__name__)
@@ -78,7 +78,8 @@ class Resync:
         for begin in range(0, len(keys), COMPARE_MOST):
             some = keys[begin : begin + COMPARE_MOST]
             revisions = await read_revisions(self._database, some)
-            self._hub.mark(key for key in some if key not in revisions or self._hub.topics.is_news(key, revisions[key]))
+            changed = (key for key in some if key not in revisions or self._hub.topics.is_news(key, revisions[key]))
+            self._hub.mark(changed, ReadCause.RESYNC)
 
     async def _compare_tenant(self, tenant: str) -> None:
         """Tells a tenant's watchers what they were not told since their resume points, and moves those forward."""
@@ -100,7 +101,7 @@ class Resync:
                 if any(watch.behind(change.design_id, change.revision) for watch in live)
             ]
             for begin in range(0, len(behind), READ_MOST):
-                await self._hub.read(behind[begin : begin + READ_MOST])
+                await self._hub.read(dict.fromkeys(behind[begin : begin + READ_MOST], ReadCause.RESYNC))
             if len(changes) < COMPARE_MOST:
                 return
             since_xid, after = changes[-1].change_xid, changes[-1].design_id

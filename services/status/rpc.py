@@ -99,6 +99,7 @@ class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
         with self._hub.watch_tenant(tenant) as watch:
             stream = TenantStream(
                 self._database,
+                self._hub,
                 self._frames,
                 tenant=tenant,
                 watch=watch,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from cutline.contract.tokens import ResumePoint, encode_resume_token, resume_token_invalid
 from cutline.contract.watch_messages import heartbeat_message, with_resume_token
 from cutline.store.design_reads import DesignRow, Queryable, list_changed, list_unfinished, read_bounds
 from services.status.frames import FrameMaker
+from services.status.hub import Hub, ReadCause
 from services.status.watches import Frame, TenantWatch
 
 PAGE_MOST = 100
@@ -18,6 +19,7 @@ class TenantStream:
 
     Args:
         database: Where the stream reads by itself.
+        hub: Counts what the stream reads.
         frames: Makes what is told.
         tenant: Whose designs.
         watch: What the hub offers to.
@@ -28,6 +30,7 @@ class TenantStream:
     def __init__(
         self,
         database: Queryable,
+        hub: Hub,
         frames: FrameMaker,
         *,
         tenant: str,
@@ -36,6 +39,7 @@ class TenantStream:
         heartbeat_s: float,
     ) -> None:
         self._database = database
+        self._hub = hub
         self._frames = frames
         self._tenant = tenant
         self._watch = watch
@@ -106,7 +110,7 @@ class TenantStream:
         after = None
         while True:
             page = await list_unfinished(self._database, self._tenant, after=after, limit=PAGE_MOST)
-            for row in page:
+            for row in self._counted(page):
                 yield row
             if len(page) < PAGE_MOST:
                 return
@@ -116,8 +120,12 @@ class TenantStream:
         after = None
         while True:
             page = await list_changed(self._database, self._tenant, since_xid=since_xid, after=after, limit=PAGE_MOST)
-            for row in page:
+            for row in self._counted(page):
                 yield row
             if len(page) < PAGE_MOST:
                 return
             since_xid, after = page[-1].change_xid, page[-1].design_id
+
+    def _counted(self, page: Sequence[DesignRow]) -> Sequence[DesignRow]:
+        self._hub.note_reads([ReadCause.CATCH_UP] * len(page))
+        return page

@@ -75,26 +75,28 @@ class Topics:
             watch.behind(key[1], revision) for watch in self.tenants.get(key[0], ())
         )
 
-    def tell(self, key: DesignKey, row: DesignRow | None, *, read: int) -> None:
+    def tell(self, key: DesignKey, row: DesignRow | None, *, read: int) -> bool:
         """Offers what a read found to the watches that were there when it began.
 
         Args:
             key: The design that was read.
             row: What was found; None where there is no such design.
             read: Number of the read.
+
+        Returns:
+            Whether it was news to any of them.
         """
         designs = [watch for watch in self.designs.get(key, ()) if watch.first_read <= read]
         tenants = [watch for watch in self.tenants.get(key[0], ()) if watch.first_read <= read]
         if row is None:
-            self._tell_missing(key[1], designs, tenants)
-        else:
-            self._tell_row(row, designs, tenants)
+            return self._tell_missing(key[1], designs, tenants)
+        return self._tell_row(row, designs, tenants)
 
-    def _tell_row(self, row: DesignRow, designs: list[DesignWatch], tenants: list[TenantWatch]) -> None:
+    def _tell_row(self, row: DesignRow, designs: list[DesignWatch], tenants: list[TenantWatch]) -> bool:
         watches: tuple[Watch, ...] = (*designs, *tenants)
         wanting = [watch for watch in watches if watch.wants(row)]
         if not wanting:
-            return
+            return False
         try:
             frame = self._frames.of_row(row)
         except Exception:
@@ -102,11 +104,12 @@ class Topics:
             log.exception("status.design_unreadable", design_id=str(row.design_id))
             for unshown in designs:
                 unshown.fail(CutlineError(Reason.INTERNAL, "The design cannot be shown."))
-            return
+            return False
         for watch in wanting:
             watch.offer(frame)
+        return True
 
-    def _tell_missing(self, design_id: UUID, designs: list[DesignWatch], tenants: list[TenantWatch]) -> None:
+    def _tell_missing(self, design_id: UUID, designs: list[DesignWatch], tenants: list[TenantWatch]) -> bool:
         for watch in designs:
             if not watch.answered:
                 watch.fail(design_not_found(design_id))
@@ -114,6 +117,7 @@ class Topics:
         told: tuple[Watch, ...] = (*(watch for watch in designs if watch.answered), *tenants)
         for each in told:
             each.offer(gone)
+        return bool(told)
 
     @contextmanager
     def _registered(self, topics: dict[_K, set[_W]], key: _K, watch: _W, *, kind: str) -> Iterator[None]:

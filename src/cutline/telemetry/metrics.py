@@ -31,6 +31,8 @@ class Metrics:
         queue_depth: Jobs that are released and not started (stage, lane).
         unfinished_designs: Designs that are QUEUED or PROCESSING.
         watchers: Open watch streams (stream_kind).
+        row_reads: Designs read for watchers (read_cause: snapshot, change, resync, catch_up).
+        changes_told: Revisions and deletions that were news to a watcher, each once however many watch.
         rings: Doorbells (outcome: sent, heard, lost).
         bus_connected: 1 while the broker is reached, else 0.
         topology_differences: Settings of streams and consumers that are not as declared (reason: wrong, tunable).
@@ -49,6 +51,8 @@ class Metrics:
     queue_depth: _Gauge
     unfinished_designs: _Gauge
     watchers: UpDownCounter
+    row_reads: Counter
+    changes_told: Counter
     rings: Counter
     bus_connected: _Gauge
     topology_differences: _Gauge
@@ -79,6 +83,8 @@ class Metrics:
             queue_depth=meter.create_gauge(Metric.QUEUE_DEPTH, "{job}", "Jobs released and not started."),
             unfinished_designs=meter.create_gauge(Metric.UNFINISHED_DESIGNS, "{design}", "Designs under way."),
             watchers=meter.create_up_down_counter(Metric.WATCHERS, "{stream}", "Open watch streams."),
+            row_reads=meter.create_counter(Metric.ROW_READS, "{row}", "Designs read for watchers."),
+            changes_told=meter.create_counter(Metric.CHANGES_TOLD, "{change}", "Changes that were news to a watcher."),
             rings=meter.create_counter(Metric.RINGS, "{ring}", "Doorbells sent, heard and lost."),
             bus_connected=meter.create_gauge(Metric.BUS_CONNECTED, "1", "1 while the broker is reached."),
             topology_differences=meter.create_gauge(

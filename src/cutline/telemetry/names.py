@@ -52,6 +52,7 @@ class Attribute(StrEnum):
     OUTCOME = "cutline.outcome"
     REASON = "cutline.reason"
     STREAM_KIND = "cutline.stream_kind"
+    READ_CAUSE = "cutline.read_cause"
     BLOB_OPERATION = "cutline.blob_operation"
     SIZE_BYTES = "cutline.size_bytes"
 
@@ -71,6 +72,8 @@ class Metric(StrEnum):
     QUEUE_DEPTH = "cutline.queue.depth"
     UNFINISHED_DESIGNS = "cutline.unfinished_designs"
     WATCHERS = "cutline.watchers"
+    ROW_READS = "cutline.row_reads"
+    CHANGES_TOLD = "cutline.changes_told"
     RINGS = "cutline.rings"
     BUS_CONNECTED = "cutline.bus.connected"
     TOPOLOGY_DIFFERENCES = "cutline.topology.differences"
