@@ -23,8 +23,9 @@ import httpx
 
 from bench.faults.farm import Farm
 from bench.faults.orders import Order
-from cutline.client.artwork import put_artwork
+from cutline.client.artwork import ArtworkSource
 from cutline.client.specs import wire_spec
+from cutline.client.uploads import put_artwork_async
 from cutline.v1 import ingest_service_pb2 as pb
 
 TIMEOUT_S: Final = 30.0
@@ -105,7 +106,7 @@ class Rush:
         create: _Call = self._channels[0].unary_unary(f"{_SERVICE}CreateUpload")
         upload = pb.Upload.FromString(await create(request.SerializeToString(), metadata=self._metadata))
         async with httpx.AsyncClient(trust_env=False) as http:
-            await put_artwork(http, upload.url, upload.headers, data)
+            await put_artwork_async(http, upload, ArtworkSource(data), on_upload=None)
         return upload.id
 
     async def _submit(self, due_s: float) -> None:

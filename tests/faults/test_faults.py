@@ -17,7 +17,7 @@ from bench.faults.faults import all_faults
 from bench.faults.ledger import balance
 from bench.faults.load import Load
 from bench.faults.orders import Deed, Order
-from cutline.client.queue import dead_letter_filter
+from cutline.client import dead_letter_filter
 from cutline.domain.states import Lane, Stage
 from tests.support.polling import until
 

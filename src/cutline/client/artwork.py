@@ -1,22 +1,25 @@
-"""Artwork on its way out: read, recognised, digested and put to the object store."""
+"""Artwork on its way out: recognised and digested, and read once for each try of its upload."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Protocol, Self, cast
 
-import httpx
+from cutline.client.errors import ArtworkFileError
 
-from cutline.client.errors import ArtworkFileError, UploadError
+BLOCK_BYTES: Final = 256 * 1024
+MOST_IN_MEMORY_BYTES: Final = 8 * 1024 * 1024
+"""What is kept in memory of a file object that cannot be read twice; more of it goes to a temporary file."""
 
-PUT_TRIES: Final = 3
-PUT_TIMEOUT_S: Final = 60.0
-PUT_PAUSE_S: Final = 0.2
+_HEAD_BYTES: Final = 1024
+_UNNAMED: Final = "artwork"
 
 _EXTENSIONS: Final = {
     ".png": "image/png",
@@ -44,48 +47,160 @@ _MAGIC: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ArtworkFile:
-    """Artwork in memory with what an upload promises about it."""
+class Readable(Protocol):
+    """A file object open for reading bytes; it need not be seekable."""
 
-    data: bytes
-    filename: str
-    media_type: str
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the bytes, 64 lowercase hexadecimal digits."""
-        return hashlib.sha256(self.data).hexdigest()
+    def read(self, size: int = -1, /) -> bytes:
+        """At most that many bytes; none at the end."""
 
 
-async def read_artwork(
-    artwork: str | PathLike[str] | bytes, *, filename: str = "", media_type: str = ""
-) -> ArtworkFile:
-    """Artwork from a path or from memory.
+Artwork = str | PathLike[str] | bytes | bytearray | Readable
+"""A path, the bytes themselves, or a file object open for reading bytes."""
+
+
+class _Seekable(Readable, Protocol):
+    def seek(self, offset: int, /) -> int: ...
+    def tell(self) -> int: ...
+
+
+class ArtworkSource:
+    """Artwork that can be read as often as its upload takes tries; a context manager.
+
+    A path or file object is read in blocks and never held whole: once for its digest, once for each try.
 
     Args:
-        artwork: A path, or the bytes themselves.
+        artwork: A path, the bytes themselves, or a file object, which is read from where it stands. One that cannot
+            be read twice is copied to a temporary file. It is not closed.
         filename: Label; empty means the path's last part.
         media_type: Media type; empty means that it is told from the first bytes, else from the extension.
 
+    Attributes:
+        filename: Label.
+        media_type: Media type.
+        size_bytes: Length.
+        sha256: SHA-256 of the bytes, 64 lowercase hexadecimal digits.
+
     Raises:
-        ArtworkFileError: The file cannot be read, or its type is none that is taken.
+        ArtworkFileError: It cannot be read, or its type is none that is taken.
+        TypeError: It is nothing of all that.
     """
-    if isinstance(artwork, bytes):
-        data, name = artwork, filename or "artwork"
-    else:
-        path = Path(artwork)
+
+    def __init__(self, artwork: Artwork, *, filename: str = "", media_type: str = "") -> None:
+        self._open = ExitStack()
+        self._start = 0
+        self._artwork: Path | _Seekable = BytesIO()
+        self.filename = filename
         try:
-            data = await asyncio.to_thread(path.read_bytes)
+            self._artwork = self._readable_again(artwork)
+            self.size_bytes, self.sha256, head = self._digest()
+            self.media_type = media_type or media_type_of(head) or self._type_by_name()
+        except BaseException:
+            self.close()
+            raise
+
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes from the first one on.
+
+        Raises:
+            ArtworkFileError: They cannot be read.
+        """
+        try:
+            with self._opened() as file:
+                while block := file.read(BLOCK_BYTES):
+                    yield self._bytes(block)
         except OSError as error:
-            message = f"{path}: {error.strerror or error}"
+            raise self._unreadable(error) from None
+
+    def blocks_as_digested(self) -> Iterator[bytes]:
+        """As `blocks`, for sending: never more or less than the size that was promised.
+
+        Raises:
+            ArtworkFileError: They cannot be read, or are more or fewer than they were.
+        """
+        left_bytes = self.size_bytes
+        for block in self.blocks():
+            left_bytes -= len(block)
+            if left_bytes < 0:
+                break
+            yield block
+        if left_bytes:
+            message = f"{self.filename}: it was changed while it was uploaded"
+            raise ArtworkFileError(message)
+
+    def close(self) -> None:
+        """Removes what was copied."""
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _readable_again(self, artwork: Artwork) -> Path | _Seekable:
+        if isinstance(artwork, bytes | bytearray):
+            self.filename = self.filename or _UNNAMED
+            return BytesIO(artwork)
+        if isinstance(artwork, str | PathLike):
+            path = Path(artwork)
+            self.filename = self.filename or path.name
+            return path
+        if not hasattr(artwork, "read"):
+            message = f"artwork is a path, bytes or a file object open for reading bytes, not {type(artwork).__name__}"
+            raise TypeError(message)
+        name = getattr(artwork, "name", None)
+        self.filename = self.filename or (Path(name).name if isinstance(name, str) else _UNNAMED)
+        if getattr(artwork, "seekable", bool)():
+            file = cast("_Seekable", artwork)
+            self._start = file.tell()
+            return file
+        return self._copied(artwork)
+
+    def _copied(self, file: Readable) -> _Seekable:
+        copy = tempfile.SpooledTemporaryFile(max_size=MOST_IN_MEMORY_BYTES)  # noqa: SIM115  (`close` closes it)
+        self._open.callback(copy.close)
+        try:
+            while block := file.read(BLOCK_BYTES):
+                copy.write(self._bytes(block))
+        except OSError as error:
+            raise self._unreadable(error) from None
+        return copy
+
+    def _opened(self) -> AbstractContextManager[Readable]:
+        if isinstance(self._artwork, Path):
+            return self._artwork.open("rb")
+        self._artwork.seek(self._start)
+        return nullcontext(self._artwork)
+
+    def _digest(self) -> tuple[int, str, bytes]:
+        size_bytes, digest, head = 0, hashlib.sha256(), b""
+        for block in self.blocks():
+            head = head or block[:_HEAD_BYTES]
+            size_bytes += len(block)
+            digest.update(block)
+        if not size_bytes:
+            message = f"{self.filename}: it is empty"
+            raise ArtworkFileError(message)
+        return size_bytes, digest.hexdigest(), head
+
+    def _bytes(self, block: bytes) -> bytes:
+        if not isinstance(block, bytes):
+            message = f"{self.filename}: the file object gives text, not bytes: open it with mode 'rb'"
+            raise ArtworkFileError(message)
+        return block
+
+    def _unreadable(self, error: OSError) -> ArtworkFileError:
+        where = self._artwork if isinstance(self._artwork, Path) else self.filename
+        return ArtworkFileError(f"{where}: {error.strerror or error}")
+
+    def _type_by_name(self) -> str:
+        try:
+            return _EXTENSIONS[Path(self.filename).suffix.lower()]
+        except KeyError:
+            message = f"{self.filename}: not a PNG, JPEG, WebP, TIFF, GIF, AVIF or SVG file"
             raise ArtworkFileError(message) from None
-        name = filename or path.name
-    kind = media_type or media_type_of(data) or _EXTENSIONS.get(Path(name).suffix.lower(), "")
-    if not kind:
-        message = f"{name}: not a PNG, JPEG, WebP, TIFF, GIF, AVIF or SVG file"
-        raise ArtworkFileError(message)
-    return ArtworkFile(data, name, kind)
 
 
 def media_type_of(data: bytes) -> str:
@@ -93,32 +208,4 @@ def media_type_of(data: bytes) -> str:
     for offset, magic, media_type in _MAGIC:
         if data.startswith(magic, offset) and (media_type != "image/webp" or data.startswith(b"RIFF")):
             return media_type
-    return "image/svg+xml" if b"<svg" in data[:1024] else ""
-
-
-async def put_artwork(http: httpx.AsyncClient, url: str, headers: Mapping[str, str], data: bytes) -> None:
-    """Puts the bytes to their signed address; a store that does not answer well is asked again.
-
-    Raises:
-        UploadError: The store refused the bytes, or did not take them in the last try either.
-    """
-    for tries_left in reversed(range(PUT_TRIES)):
-        try:
-            await _put_once(http, url, headers, data)
-        except UploadError as error:
-            if not (tries_left and error.retryable):
-                raise
-            await asyncio.sleep(PUT_PAUSE_S)
-        else:
-            return
-
-
-async def _put_once(http: httpx.AsyncClient, url: str, headers: Mapping[str, str], data: bytes) -> None:
-    try:
-        answer = await http.put(url, headers=dict(headers), content=data, timeout=PUT_TIMEOUT_S)
-    except httpx.TransportError as error:
-        message = f"The object store at {httpx.URL(url).host} cannot be reached ({type(error).__name__})."
-        raise UploadError(message, retryable=True) from error
-    if not answer.is_success:
-        message = f"The object store refused the artwork with HTTP {answer.status_code}."
-        raise UploadError(message, retryable=answer.is_server_error)
+    return "image/svg+xml" if b"<svg" in data[:_HEAD_BYTES] else ""

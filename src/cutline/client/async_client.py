@@ -1,4 +1,4 @@
-"""The client: two connections, one for each service, and what can be done over them."""
+"""The client for asyncio: two connections, one for each service, and what can be done over them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from cutline.client.calls import Connection
-from cutline.client.designs import AsyncDesigns
-from cutline.client.proxies import http_client
-from cutline.client.queue import AsyncQueue
-from cutline.client.settings import ClientSettings
+import httpx
+
+from cutline.client.async_connection import AsyncConnection
+from cutline.client.async_designs import AsyncDesigns
+from cutline.client.async_queue import AsyncQueue
+from cutline.client.channels import http_client
+from cutline.client.settings import ClientSettings, Token, chosen
 
 
 class AsyncClient:
@@ -18,30 +20,43 @@ class AsyncClient:
 
     Args:
         settings: Where and as whom; None reads the environment, see `ClientSettings.from_env`.
+        target: gRPC target of both services, without settings.
+        api_key: Credential, without settings.
+        token: Sent in place of the key, without settings: a bearer token, or what gives one.
         max_retries: Further tries of a call that found a service unavailable or full.
-        timeout_s: Deadline of each try of a call; watches have none.
+        timeout_s: Time for all tries of a call with the pauses between; watches and files have none.
+        patience_s: How long a watch or wait asks a service that is away, counted from when it last spoke.
 
     Attributes:
+        settings: Where and as whom.
         designs: The tenant's designs.
-        queue: The queues of every tenant, for keys with the scope `admin`.
+        queue: The queues of every tenant, for credentials with the scope `admin`.
 
     Raises:
-        NotConfiguredError: No address or no key is known.
+        NotConfiguredError: No address or no credential is known.
+        BadSettingError: A setting cannot be used.
+        TypeError: Settings are given with an address or credential too.
     """
 
     def __init__(
-        self, settings: ClientSettings | None = None, *, max_retries: int = 4, timeout_s: float = 30.0
+        self,
+        settings: ClientSettings | None = None,
+        *,
+        target: str = "",
+        api_key: str = "",
+        token: Token | None = None,
+        max_retries: int = 5,
+        timeout_s: float = 30.0,
+        patience_s: float = 60.0,
     ) -> None:
-        self.settings = settings or ClientSettings.from_env()
-        self._http = http_client()
-        self._ingest = Connection(
-            self.settings.ingest_target, self.settings, max_retries=max_retries, timeout_s=timeout_s
+        self.settings = settings = chosen(settings, target=target, api_key=api_key, token=token)
+        self._http = http_client(httpx.AsyncClient, settings)
+        self._ingest, self._status = (
+            AsyncConnection(address, settings, max_retries=max_retries, timeout_s=timeout_s)
+            for address in (settings.ingest_target, settings.status_target)
         )
-        self._status = Connection(
-            self.settings.status_target, self.settings, max_retries=max_retries, timeout_s=timeout_s
-        )
-        self.designs = AsyncDesigns(self._ingest, self._status, self._http)
-        self.queue = AsyncQueue(self._ingest)
+        self.designs = AsyncDesigns(self._ingest, self._status, self._http, patience_s=patience_s)
+        self.queue = AsyncQueue(self._ingest, patience_s=patience_s)
 
     async def close(self) -> None:
         """Ends every stream and closes the connections."""

@@ -1,58 +1,56 @@
-"""Designs: submit them, follow them, fetch what was made of them."""
+"""The tenant's designs, for threads; `async_designs` is its twin."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
-from uuid import uuid4
+from typing import Unpack
 
 import httpx
 
-from cutline.client.artwork import put_artwork, read_artwork
-from cutline.client.calls import Connection
+from cutline.client import requests
+from cutline.client.artwork import Artwork, ArtworkSource
+from cutline.client.connection import Connection
+from cutline.client.design import Design
 from cutline.client.downloads import download_files, files_of
-from cutline.client.errors import DesignFailedError, WaitTimeoutError
-from cutline.client.specs import wire_spec
-from cutline.client.watching import TERMINAL, watch_design, watch_designs
-from cutline.domain.sticker_spec import StickerSpec
+from cutline.client.requests import Spec, Submission
+from cutline.client.retries import Deadline
+from cutline.client.specs import SpecFields
+from cutline.client.states import TERMINAL
+from cutline.client.uploads import OnUpload, put_artwork
+from cutline.client.watching import DesignWatch, OnProgress, TenantWatch
 from cutline.v1 import design_pb2, ingest_service_pb2_grpc, job_pb2, status_service_pb2, status_service_pb2_grpc
-from cutline.v1 import ingest_service_pb2 as pb
-from cutline.v1 import sticker_spec_pb2 as spec_pb
-
-PATIENCE_S: Final = 60.0
-
-Artwork = str | PathLike[str] | bytes
 
 
-class AsyncDesigns:
+class Designs:
     """The tenant's designs.
 
     Args:
         ingest: Accepts work.
         status: Tells what happens.
         http: Talks to the object store.
+        patience_s: How long a watch asks a service that is away.
     """
 
-    def __init__(self, ingest: Connection, status: Connection, http: httpx.AsyncClient) -> None:
+    def __init__(self, ingest: Connection, status: Connection, http: httpx.Client, *, patience_s: float) -> None:
         self._ingest = ingest
         self._status = status
         self._http = http
-        self._ingest_stub: ingest_service_pb2_grpc.IngestServiceAsyncStub = ingest_service_pb2_grpc.IngestServiceStub(
+        self._patience_s = patience_s
+        self._ingest_stub: ingest_service_pb2_grpc.IngestServiceStub = ingest_service_pb2_grpc.IngestServiceStub(
             ingest.channel
         )
-        self._status_stub: status_service_pb2_grpc.StatusServiceAsyncStub = status_service_pb2_grpc.StatusServiceStub(
+        self._status_stub: status_service_pb2_grpc.StatusServiceStub = status_service_pb2_grpc.StatusServiceStub(
             status.channel
         )
 
-    async def submit(
+    def submit(
         self,
         artwork: Artwork,
-        spec: StickerSpec | spec_pb.StickerSpec | None = None,
+        spec: Spec | None = None,
         *,
         filename: str = "",
         media_type: str = "",
@@ -61,20 +59,24 @@ class AsyncDesigns:
         reference: str = "",
         job: job_pb2.JobOptions | None = None,
         request_id: str = "",
-        **fields: Any,
-    ) -> AsyncDesign:
+        on_upload: OnUpload | None = None,
+        **fields: Unpack[SpecFields],
+    ) -> Design:
         """Uploads artwork and submits a design of it.
 
         Args:
-            artwork: A path, or the bytes themselves.
+            artwork: A path, the bytes themselves, or a file object open for reading bytes, which is read from where
+                it stands and not closed. Paths and files are sent in blocks and never held whole.
             spec: The sticker wanted; its fields can be given by name instead, such as `width_mm=60`.
             filename: Label of the artwork; empty means the path's last part.
             media_type: Media type of the artwork; empty means that it is told from the bytes.
             title: Label for people; empty means the file name.
             labels: Labels to filter by.
             reference: The caller's own reference.
-            job: How to run the work.
+            job: How to run the work, see `job_options`.
             request_id: UUID of this submit, to repeat it safely after a crash; empty makes one.
+            on_upload: Is told bytes sent and bytes in all, after each block; an upload that is tried again begins
+                anew. What it raises ends the submit.
             **fields: Fields of the spec.
 
         Raises:
@@ -82,51 +84,30 @@ class AsyncDesigns:
             UploadError: The object store did not take the artwork.
             ApiError: A service refused the call.
         """
-        wanted = wire_spec(spec, fields)
-        file = await read_artwork(artwork, filename=filename, media_type=media_type)
-        async with self._ingest.span("submit"):
-            upload = await self._ingest.call(
-                self._ingest_stub.CreateUpload,
-                pb.CreateUploadRequest(
-                    filename=file.filename,
-                    media_type=file.media_type,
-                    size_bytes=len(file.data),
-                    sha256=file.sha256,
-                    request_id=str(uuid4()),
-                ),
-                pb.Upload,
+        submission = Submission(spec, fields, request_id=request_id)
+        source = ArtworkSource(artwork, filename=filename, media_type=media_type)
+        with source, self._ingest.span("submit"):
+            upload = self._ingest.call(self._ingest_stub.CreateUpload, submission.upload(source))
+            put_artwork(self._http, upload, source, on_upload=on_upload, pause=self._ingest.pause)
+            request = submission.submit(
+                upload, title=title or source.filename, labels=labels, reference=reference, job=job
             )
-            await put_artwork(self._http, upload.url, upload.headers, file.data)
-            answer = await self._ingest.call(
-                self._ingest_stub.SubmitDesign,
-                pb.SubmitDesignRequest(
-                    upload_id=upload.id,
-                    spec=wanted,
-                    title=title or file.filename,
-                    labels=dict(labels or {}),
-                    reference=reference,
-                    job=job,
-                    request_id=request_id or str(uuid4()),
-                ),
-                pb.SubmitDesignResponse,
-            )
-        return AsyncDesign(self, answer.design, deduplicated=answer.deduplicated)
+            answer = self._ingest.call(self._ingest_stub.SubmitDesign, request)
+        return Design(self, answer.design, deduplicated=answer.deduplicated)
 
-    async def get(self, design_id: str, *, timeline: bool = False) -> AsyncDesign:
+    def get(self, design_id: str, *, timeline: bool = False) -> Design:
         """A design as it is now, with signed addresses of its files.
 
         Raises:
             NotFoundError: The tenant has none of that id.
         """
-        return AsyncDesign(self, await self.read(design_id, timeline=timeline))
+        return Design(self, self.read(design_id, timeline=timeline))
 
-    async def read(self, design_id: str, *, timeline: bool = False) -> design_pb2.Design:
+    def read(self, design_id: str, *, timeline: bool = False) -> design_pb2.Design:
         """As `get`, but the bare message."""
-        view = design_pb2.DESIGN_VIEW_FULL if timeline else design_pb2.DESIGN_VIEW_BASIC
-        request = status_service_pb2.GetDesignRequest(design_id=design_id, view=view)
-        return await self._status.call(self._status_stub.GetDesign, request, design_pb2.Design)
+        return self._status.call(self._status_stub.GetDesign, requests.get_design(design_id, timeline=timeline))
 
-    async def list(
+    def list(
         self,
         *,
         states: Iterable[str] = (),
@@ -137,7 +118,7 @@ class AsyncDesigns:
         create_time_from: datetime | None = None,
         create_time_before: datetime | None = None,
         page_size: int = 0,
-    ) -> AsyncGenerator[design_pb2.Design, None]:
+    ) -> Generator[design_pb2.Design, None, None]:
         """Designs, newest first; further pages are fetched as they are needed.
 
         Args:
@@ -153,174 +134,124 @@ class AsyncDesigns:
         Raises:
             ValueError: There is no state of such a name.
         """
-        request = status_service_pb2.ListDesignsRequest(
-            page_size=page_size,
-            states=[design_pb2.Design.State.Value(f"STATE_{state}") for state in states],
+        request = requests.list_designs(
+            states=states,
             failure_reason=failure_reason,
-            labels=dict(labels or {}),
+            labels=labels,
             reference=reference,
             text=text,
+            create_time_from=create_time_from,
+            create_time_before=create_time_before,
+            page_size=page_size,
         )
-        if create_time_from is not None:
-            request.create_time_from.FromDatetime(create_time_from)
-        if create_time_before is not None:
-            request.create_time_before.FromDatetime(create_time_before)
-        while True:
-            page = await self._status.call(
-                self._status_stub.ListDesigns, request, status_service_pb2.ListDesignsResponse
-            )
-            for design in page.designs:
-                yield design
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
+        return self._status.pages(self._status_stub.ListDesigns, request, lambda page: page.designs)
 
-    def watch(self, design_id: str, *, after_revision: int = 0) -> AsyncGenerator[design_pb2.Design, None]:
-        """Each newer revision of a design, to the terminal one; goes on by itself after a broken connection."""
-        return watch_design(self._status, design_id, after_revision=after_revision, patience_s=PATIENCE_S)
+    def watch(self, design_id: str, *, after_revision: int = 0) -> Generator[design_pb2.Design, None, None]:
+        """Each newer revision of a design, to the terminal one; revisions only grow.
 
-    def watch_all(self, *, resume_token: str = "") -> AsyncGenerator[status_service_pb2.WatchDesignsResponse, None]:
-        """Every change of every design, for ever; goes on by itself after a broken connection."""
-        return watch_designs(self._status, resume_token=resume_token, patience_s=PATIENCE_S)
+        It goes on by itself when the connection breaks or the service asks to come back, and gives up when the
+        service has stayed away for `patience_s` of the client. Revisions in between may be left out, the last one
+        never.
 
-    async def wait(
-        self, design_id: str, *, after_revision: int = 0, timeout_s: float | None = None
+        Args:
+            design_id: Which.
+            after_revision: The last one known. The terminal one is told even so.
+
+        Raises:
+            NotFoundError: The tenant has none of that id.
+            DesignDeletedError: It was deleted.
+            UnavailableError: The service stayed away.
+        """
+        watch = DesignWatch(design_id, after_revision=after_revision, patience_s=self._patience_s)
+        return self._status.follow(self._status_stub.WatchDesign, watch)
+
+    def watch_all(self, *, resume_token: str = "") -> Generator[status_service_pb2.WatchDesignsResponse, None, None]:
+        """Every change of every design, deletions too, for ever; goes on by itself as `watch` does.
+
+        A message holds either `design` or `deleted`, and a `resume_token` for a caller who wants to go on behind it
+        after a restart of his own.
+
+        Args:
+            resume_token: Token of the last message seen; empty begins with the unfinished designs.
+
+        Raises:
+            OutOfRangeError: The token is too old: begin without one, and `list` what was missed.
+            UnavailableError: The service stayed away.
+        """
+        watch = TenantWatch(resume_token=resume_token, patience_s=self._patience_s)
+        return self._status.follow(self._status_stub.WatchDesigns, watch)
+
+    def wait(
+        self,
+        design_id: str,
+        *,
+        after_revision: int = 0,
+        timeout_s: float | None = None,
+        on_progress: OnProgress | None = None,
     ) -> design_pb2.Design:
         """Waits until a design ends, well or not.
+
+        Args:
+            design_id: Which.
+            after_revision: The last one known.
+            timeout_s: The longest wait; None means for ever. A service that is away is asked for `patience_s` of the
+                client.
+            on_progress: Is told each newer revision, the terminal one too. What it raises ends the wait.
 
         Raises:
             WaitTimeoutError: It did not end in time.
             DesignDeletedError: It was deleted.
+            UnavailableError: The service stayed away.
         """
-        try:
-            async with (
-                asyncio.timeout(timeout_s),
-                aclosing(self.watch(design_id, after_revision=after_revision)) as revisions,
-            ):
-                async for design in revisions:
-                    if design.state in TERMINAL:
-                        return design
-        except TimeoutError:
-            message = f"Design {design_id} did not end within {timeout_s:g} s."
-            raise WaitTimeoutError(message) from None
+        watch = DesignWatch(design_id, after_revision=after_revision, patience_s=self._patience_s)
+        deadline = Deadline(timeout_s, f"Design {design_id} did not end")
+        with closing(self._status.follow(self._status_stub.WatchDesign, watch, deadline=deadline)) as revisions:
+            for design in revisions:
+                if on_progress is not None:
+                    on_progress(design)
+                if design.state in TERMINAL:
+                    return design
         raise AssertionError
 
-    async def cancel(self, design_id: str, *, request_id: str = "") -> design_pb2.Design:
+    def cancel(self, design_id: str, *, request_id: str = "") -> design_pb2.Design:
         """Stops a design's unfinished work.
 
         Raises:
             PreconditionError: It has already ended.
         """
-        request = pb.CancelDesignRequest(design_id=design_id, request_id=request_id or str(uuid4()))
-        return await self._ingest.call(self._ingest_stub.CancelDesign, request, design_pb2.Design)
+        request = requests.cancel_design(design_id, request_id=request_id)
+        return self._ingest.call(self._ingest_stub.CancelDesign, request)
 
-    async def reprocess(
+    def reprocess(
         self,
         design_id: str,
-        spec: StickerSpec | spec_pb.StickerSpec | None = None,
+        spec: Spec | None = None,
         *,
         job: job_pb2.JobOptions | None = None,
         request_id: str = "",
-        **fields: Any,
-    ) -> AsyncDesign:
+        **fields: Unpack[SpecFields],
+    ) -> Design:
         """Runs a design again; without a spec, with the one it has."""
-        request = pb.ReprocessDesignRequest(
-            design_id=design_id, spec=wire_spec(spec, fields), job=job, request_id=request_id or str(uuid4())
-        )
-        answer = await self._ingest.call(self._ingest_stub.ReprocessDesign, request, pb.SubmitDesignResponse)
-        return AsyncDesign(self, answer.design, deduplicated=answer.deduplicated)
+        request = requests.reprocess_design(design_id, spec, fields, job=job, request_id=request_id)
+        answer = self._ingest.call(self._ingest_stub.ReprocessDesign, request)
+        return Design(self, answer.design, deduplicated=answer.deduplicated)
 
-    async def delete(self, design_id: str, *, request_id: str = "") -> None:
+    def delete(self, design_id: str, *, request_id: str = "") -> None:
         """Deletes a design with its files.
 
         Raises:
             PreconditionError: Its work is unfinished.
         """
-        request = pb.DeleteDesignRequest(design_id=design_id, request_id=request_id or str(uuid4()))
-        await self._ingest.call(self._ingest_stub.DeleteDesign, request, pb.DeleteDesignResponse)
+        self._ingest.call(self._ingest_stub.DeleteDesign, requests.delete_design(design_id, request_id=request_id))
 
-    async def download(self, design_id: str, folder: str | PathLike[str]) -> Sequence[Path]:
+    def download(self, design_id: str, folder: str | PathLike[str]) -> Sequence[Path]:
         """Fetches every file of a design into a folder, each compared with its SHA-256.
 
-        Raises:
-            DownloadError: A file cannot be fetched whole.
-        """
-        design = await self.read(design_id)
-        return await download_files(self._http, files_of(design), Path(folder))
-
-
-class AsyncDesign:
-    """A design at hand.
-
-    Attributes:
-        message: The design as it was last told.
-        deduplicated: Whether a submit found the same work already under way.
-    """
-
-    def __init__(self, designs: AsyncDesigns, message: design_pb2.Design, *, deduplicated: bool = False) -> None:
-        self._designs = designs
-        self.message = message
-        self.deduplicated = deduplicated
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        return self.message.id
-
-    @property
-    def state(self) -> str:
-        """Its state by name, such as READY, as last told; a number for a state of a later release."""
-        return state_name(self.message.state)
-
-    async def refresh(self, *, timeline: bool = False) -> design_pb2.Design:
-        """Reads it again."""
-        self.message = await self._designs.read(self.id, timeline=timeline)
-        return self.message
-
-    async def watch(self) -> AsyncGenerator[design_pb2.Design, None]:
-        """Each revision newer than `message`, which follows; see `AsyncDesigns.watch`."""
-        async with aclosing(self._designs.watch(self.id, after_revision=self.message.revision)) as revisions:
-            async for design in revisions:
-                self.message = design
-                yield design
-
-    async def wait(self, *, timeout_s: float | None = None) -> design_pb2.Design:
-        """Waits until it is READY.
+        A file is put in its place when it is whole; one of the same name is replaced.
 
         Raises:
-            DesignFailedError: It ended FAILED or CANCELLED.
-            WaitTimeoutError: It did not end in time.
+            DownloadError: A file cannot be fetched whole, or the design has none.
+            OSError: The folder cannot be written to.
         """
-        self.message = await self._designs.wait(self.id, after_revision=self.message.revision, timeout_s=timeout_s)
-        if self.message.state != design_pb2.Design.STATE_READY:
-            raise DesignFailedError(self.message)
-        return self.message
-
-    async def download(self, folder: str | PathLike[str]) -> Sequence[Path]:
-        """Fetches its files; see `AsyncDesigns.download`."""
-        return await self._designs.download(self.id, folder)
-
-    async def cancel(self) -> design_pb2.Design:
-        """Stops its unfinished work; see `AsyncDesigns.cancel`."""
-        self.message = await self._designs.cancel(self.id)
-        return self.message
-
-    async def reprocess(
-        self, spec: StickerSpec | spec_pb.StickerSpec | None = None, **fields: Any
-    ) -> design_pb2.Design:
-        """Runs it again; see `AsyncDesigns.reprocess`."""
-        again = await self._designs.reprocess(self.id, spec, **fields)
-        self.message, self.deduplicated = again.message, again.deduplicated
-        return self.message
-
-    async def delete(self) -> None:
-        """Deletes it; see `AsyncDesigns.delete`."""
-        await self._designs.delete(self.id)
-
-
-def state_name(state: design_pb2.Design.State.ValueType) -> str:
-    """A state without its prefix, such as READY; its number for a state of a later release."""
-    try:
-        return design_pb2.Design.State.Name(state).removeprefix("STATE_")
-    except ValueError:
-        return str(state)
+        design = self.read(design_id)
+        return download_files(self._http, files_of(design), Path(folder), pause=self._status.pause)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import httpx
 
 from cutline.client.errors import DownloadError
+from cutline.client.retries import Backoff
+from cutline.client.states import state_name
 from cutline.contract.file_names import artifact_file_name, mockup_file_name
 from cutline.v1 import design_pb2
 from cutline.v1 import sticker_spec_pb2 as spec_pb
 
 AT_ONCE: Final = 4
-GET_TRIES: Final = 3
+GET_TRIES: Final = 4
 GET_TIMEOUT_S: Final = 60.0
-GET_PAUSE_S: Final = 0.2
+"""How long the store may be silent; there is no limit to the whole of a file."""
+BLOCK_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,12 @@ class RemoteFile:
 
 
 def files_of(design: design_pb2.Design) -> list[RemoteFile]:
-    """Every artifact and mockup of a design that was read with addresses."""
-    return [
+    """Every artifact and mockup of a design that was read with addresses.
+
+    Raises:
+        DownloadError: It has none yet, or none any more.
+    """
+    files = [
         *(
             RemoteFile(artifact_file_name(kind_name(artifact.kind)), artifact.url, artifact.size_bytes, artifact.sha256)
             for artifact in design.artifacts
@@ -43,6 +52,10 @@ def files_of(design: design_pb2.Design) -> list[RemoteFile]:
             for mockup in design.mockups
         ),
     ]
+    if not files:
+        message = f"Design {design.id} is {state_name(design.state)} and has no files."
+        raise DownloadError(message, retryable=False)
+    return files
 
 
 def kind_name(kind: spec_pb.OutputFormat.ValueType) -> str:
@@ -53,21 +66,125 @@ def kind_name(kind: spec_pb.OutputFormat.ValueType) -> str:
         return f"FORMAT_{kind}"
 
 
-async def download_files(http: httpx.AsyncClient, files: list[RemoteFile], folder: Path) -> list[Path]:
+class Arrival:
+    """A file that arrives beside its place, and is moved there once it is whole and right; a context manager.
+
+    Args:
+        file: What must arrive.
+        folder: Where; a file of the same name is replaced.
+    """
+
+    def __init__(self, file: RemoteFile, folder: Path) -> None:
+        self._promised = file
+        self._path = folder / Path(file.name).name
+        self._unfinished = self._path.with_name(f".{self._path.name}.part")
+        self._digest = hashlib.sha256()
+        self._size_bytes = 0
+
+    def __enter__(self) -> Self:
+        self._file = self._unfinished.open("wb")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._unfinished.unlink(missing_ok=True)
+
+    def judge(self, answer: httpx.Response) -> None:
+        """Looks whether the store gives the file at all.
+
+        Raises:
+            DownloadError: It does not.
+        """
+        if not answer.is_success:
+            message = f"{self._promised.name}: the object store answered HTTP {answer.status_code}."
+            raise DownloadError(message, retryable=answer.is_server_error)
+
+    def take(self, block: bytes) -> None:
+        """Takes the next bytes.
+
+        Raises:
+            DownloadError: There are more than were promised.
+        """
+        self._size_bytes += len(block)
+        if self._size_bytes > self._promised.size_bytes:
+            raise self._wrong_bytes()
+        self._digest.update(block)
+        self._file.write(block)
+
+    def finish(self) -> Path:
+        """Puts the file in its place.
+
+        Raises:
+            DownloadError: Its bytes are not those that were promised.
+        """
+        if (self._size_bytes, self._digest.hexdigest()) != (self._promised.size_bytes, self._promised.sha256):
+            raise self._wrong_bytes()
+        self._file.close()
+        return self._unfinished.replace(self._path)
+
+    def _wrong_bytes(self) -> DownloadError:
+        return DownloadError(f"{self._promised.name}: the bytes are not those the design names.", retryable=True)
+
+
+class GetTries:
+    """The tries of fetching one file."""
+
+    def __init__(self, file: RemoteFile) -> None:
+        self._file = file
+        self._left = GET_TRIES - 1
+        self._backoff = Backoff()
+
+    def pause_s(self, error: DownloadError | httpx.TransportError) -> float:
+        """How long to wait before the next try.
+
+        Raises:
+            DownloadError: No further try is left, or could help.
+        """
+        if isinstance(error, httpx.TransportError):
+            message = f"{self._file.name}: the object store cannot be reached ({type(error).__name__})."
+            error = DownloadError(message, retryable=True)
+        if not self._left or not error.retryable:
+            raise error
+        self._left -= 1
+        return self._backoff.pause_s()
+
+
+def download_files(
+    http: httpx.Client, files: list[RemoteFile], folder: Path, *, pause: Callable[[float], None]
+) -> list[Path]:
     """Fetches files into a folder, which is made where it does not exist; files of the same name are replaced.
 
     Raises:
         DownloadError: A file cannot be fetched, or is not what was promised; the others may be in place.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_fetch(http, file, folder, pause) for file in files]
+
+
+def _fetch(http: httpx.Client, file: RemoteFile, folder: Path, pause: Callable[[float], None]) -> Path:
+    tries = GetTries(file)
+    while True:
+        try:
+            with Arrival(file, folder) as arrival, http.stream("GET", file.url, timeout=GET_TIMEOUT_S) as answer:
+                arrival.judge(answer)
+                for block in answer.iter_bytes(BLOCK_BYTES):
+                    arrival.take(block)
+                return arrival.finish()
+        except (DownloadError, httpx.TransportError) as error:
+            pause_s = tries.pause_s(error)
+        pause(pause_s)
+
+
+async def download_files_async(http: httpx.AsyncClient, files: list[RemoteFile], folder: Path) -> list[Path]:
+    """As `download_files`, a few at a time; what touches the disk runs in threads."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     turn = asyncio.Semaphore(AT_ONCE)
 
     async def fetch(file: RemoteFile) -> Path:
         async with turn:
-            data = await _get(http, file)
-        path = folder / Path(file.name).name
-        await asyncio.to_thread(_put_in_place, path, data)
-        return path
+            return await _fetch_async(http, file, folder)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -77,33 +194,16 @@ async def download_files(http: httpx.AsyncClient, files: list[RemoteFile], folde
     return [task.result() for task in fetching]
 
 
-async def _get(http: httpx.AsyncClient, file: RemoteFile) -> bytes:
-    for tries_left in reversed(range(GET_TRIES)):
+async def _fetch_async(http: httpx.AsyncClient, file: RemoteFile, folder: Path) -> Path:
+    tries = GetTries(file)
+    while True:
         try:
-            return await _get_once(http, file)
-        except DownloadError as error:
-            if not (tries_left and error.retryable):
-                raise
-            await asyncio.sleep(GET_PAUSE_S)
-    raise AssertionError
-
-
-async def _get_once(http: httpx.AsyncClient, file: RemoteFile) -> bytes:
-    try:
-        answer = await http.get(file.url, timeout=GET_TIMEOUT_S)
-    except httpx.TransportError as error:
-        message = f"{file.name}: the object store cannot be reached ({type(error).__name__})."
-        raise DownloadError(message, retryable=True) from error
-    if not answer.is_success:
-        message = f"{file.name}: the object store answered HTTP {answer.status_code}."
-        raise DownloadError(message, retryable=answer.is_server_error)
-    if len(answer.content) != file.size_bytes or hashlib.sha256(answer.content).hexdigest() != file.sha256:
-        message = f"{file.name}: the bytes are not those the design names."
-        raise DownloadError(message, retryable=True)
-    return answer.content
-
-
-def _put_in_place(path: Path, data: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_bytes(data)
-    unfinished.replace(path)
+            with Arrival(file, folder) as arrival:
+                async with http.stream("GET", file.url, timeout=GET_TIMEOUT_S) as answer:
+                    arrival.judge(answer)
+                    async for block in answer.aiter_bytes(BLOCK_BYTES):
+                        await asyncio.to_thread(arrival.take, block)
+                return await asyncio.to_thread(arrival.finish)
+        except (DownloadError, httpx.TransportError) as error:
+            pause_s = tries.pause_s(error)
+        await asyncio.sleep(pause_s)

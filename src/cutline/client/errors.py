@@ -1,7 +1,9 @@
 """What can go wrong, by what a caller can do about it.
 
 ClientError
-├── NotConfiguredError       no address or no key is known
+├── NotConfiguredError       no address or no credential is known
+├── BadSettingError          a setting cannot be used
+├── ClientClosedError        the client was closed while it was in use, or is used after that
 ├── ArtworkFileError         a local file cannot be read or is no picture we take
 ├── UploadError              the object store did not take the artwork
 ├── DownloadError            the object store did not give a file, or not the right bytes
@@ -10,8 +12,8 @@ ClientError
 ├── WaitTimeoutError         the design did not end in time
 └── ApiError                 a service refused the call
     ├── InvalidArgumentError     fields are at fault; `violations` names them
-    ├── UnauthenticatedError     no valid key
-    ├── PermissionDeniedError    the key lacks a scope
+    ├── UnauthenticatedError     no valid credential
+    ├── PermissionDeniedError    the credential lacks a scope
     ├── NotFoundError            nothing of that id is the caller's
     ├── ConflictError            the request id was used for something else
     ├── PreconditionError        the state of things forbids it now
@@ -19,29 +21,50 @@ ClientError
     ├── OutOfRangeError          a token can no longer be resumed from
     ├── DeadlineExceededError    the call took longer than it was given
     └── UnavailableError         the service cannot be reached or asks to come back
+
+Each is one readable line as text, and can be pickled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
-from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2
 
+from cutline.client.states import state_name
 from cutline.v1 import design_pb2
 
-_STATUS_DETAILS: Final = "grpc-status-details-bin"
+# Codes of faults that somebody has to look up in the logs of a service.
+_FAULTS: Final = frozenset(
+    {
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
 
 
 class ClientError(Exception):
     """Base of everything this package raises on purpose."""
 
+    def __reduce__(self) -> tuple[Callable[..., ClientError], tuple[Any, ...]]:
+        """Cross a process boundary whole: exceptions pickle by their args otherwise."""
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[ClientError], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> ClientError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(attributes)
+    return error
+
 
 class NotConfiguredError(ClientError):
-    """No address or no key is known; `missing` holds the environment variables that would say."""
+    """No address or no credential is known; `missing` holds the environment variables that would say."""
 
     def __init__(self, missing: Sequence[str]) -> None:
         super().__init__(
@@ -49,6 +72,17 @@ class NotConfiguredError(ClientError):
             " .cutline/1/client.env in this folder"
         )
         self.missing = tuple(missing)
+
+
+class BadSettingError(ClientError):
+    """A setting cannot be used; the message names it."""
+
+
+class ClientClosedError(ClientError):
+    """The client was closed while it was in use, or is used after that."""
+
+    def __init__(self) -> None:
+        super().__init__("The client is closed.")
 
 
 class ArtworkFileError(ClientError):
@@ -75,9 +109,8 @@ class DesignFailedError(ClientError):
     """The design ended FAILED or CANCELLED; `design` is how it ended."""
 
     def __init__(self, design: design_pb2.Design) -> None:
-        state = design_pb2.Design.State.Name(design.state).removeprefix("STATE_")
         why = f": {design.failure.reason}: {design.failure.message}" if design.HasField("failure") else ""
-        super().__init__(f"Design {design.id} is {state}{why}")
+        super().__init__(f"Design {design.id} is {state_name(design.state)}{why}")
         self.design = design
 
 
@@ -124,13 +157,13 @@ class ApiError(ClientError):
         violations: tuple[FieldViolation, ...] = (),
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(f"{reason}: {message}" if reason else message)
         self.code = code
         self.message = message
         self.reason = reason
         self.metadata = metadata or {}
         self.violations = violations
         self.retry_after_s = retry_after_s
+        super().__init__(self._line())
 
     @property
     def request_id(self) -> str:
@@ -142,17 +175,29 @@ class ApiError(ClientError):
         """The trace of the call."""
         return self.metadata.get("trace_id", "")
 
+    def _line(self) -> str:
+        """All that helps in one line: every field at fault, when to come back, and where to look up a fault."""
+        text = " ".join(self.message.split())
+        fields = "; ".join(f"{at.field}: {at.description}" for at in self.violations)
+        if fields:
+            text = fields if fields.startswith(text) else f"{text} ({fields})"
+        if self.code is grpc.StatusCode.RESOURCE_EXHAUSTED and self.retry_after_s:
+            text = f"{text} (in {self.retry_after_s:g} s)"
+        if self.trace_id and self.code in _FAULTS:
+            text = f"{text} [trace {self.trace_id}]"
+        return f"{self.reason}: {text}" if self.reason else text
+
 
 class InvalidArgumentError(ApiError):
     """Fields are at fault; `violations` names them."""
 
 
 class UnauthenticatedError(ApiError):
-    """No valid key."""
+    """No valid credential."""
 
 
 class PermissionDeniedError(ApiError):
-    """The key lacks a scope."""
+    """The credential lacks a scope."""
 
 
 class NotFoundError(ApiError):
@@ -181,45 +226,3 @@ class DeadlineExceededError(ApiError):
 
 class UnavailableError(ApiError):
     """The service cannot be reached or asks to come back."""
-
-
-_KINDS: Final[dict[grpc.StatusCode, type[ApiError]]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
-    grpc.StatusCode.UNAUTHENTICATED: UnauthenticatedError,
-    grpc.StatusCode.PERMISSION_DENIED: PermissionDeniedError,
-    grpc.StatusCode.NOT_FOUND: NotFoundError,
-    grpc.StatusCode.ALREADY_EXISTS: ConflictError,
-    grpc.StatusCode.FAILED_PRECONDITION: PreconditionError,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhaustedError,
-    grpc.StatusCode.OUT_OF_RANGE: OutOfRangeError,
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceededError,
-    grpc.StatusCode.UNAVAILABLE: UnavailableError,
-}
-
-
-def api_error(error: grpc.aio.AioRpcError) -> ApiError:
-    """The typed error behind a failed call, with what its details say."""
-    kind = _KINDS.get(error.code(), ApiError)
-    text = error.details() or error.code().name
-    details: dict[str, Any] = {}
-    for detail in _details(error):
-        info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
-        if detail.Unpack(info):
-            details |= {"reason": info.reason, "metadata": dict(info.metadata)}
-        elif detail.Unpack(bad):
-            found = [FieldViolation(at.field, at.description, at.reason) for at in bad.field_violations]
-            details["violations"] = tuple(found)
-        elif detail.Unpack(retry):
-            details["retry_after_s"] = retry.retry_delay.ToNanoseconds() / 1e9
-    return kind(error.code(), text, **details)
-
-
-def _details(error: grpc.aio.AioRpcError) -> Sequence[Any]:
-    """The packed details of the status in the trailers; none where they are missing or cannot be read."""
-    for key, value in error.trailing_metadata():
-        if key == _STATUS_DETAILS and isinstance(value, bytes):
-            try:
-                return status_pb2.Status.FromString(value).details
-            except DecodeError:
-                return ()
-    return ()

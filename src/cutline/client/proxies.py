@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Final
 
-import httpx
+_SCHEMES: Final = ("dns:", "ipv4:", "ipv6:")
+_LOCALHOST: Final = "localhost"
 
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+LOOPBACK_HOSTS: Final = ("127.0.0.1", _LOCALHOST, "[::1]")
+"""Names of this machine, as addresses on the web write them."""
 
 
-def http_client() -> httpx.AsyncClient:
-    """An HTTP client for uploads and downloads; proxies of the environment apply to other machines only."""
-    try:
-        return httpx.AsyncClient(mounts={f"all://{host}": None for host in _LOOPBACK})
-    except ImportError:  # a SOCKS proxy takes a package that the SDK does not bring; most calls need no HTTP at all
-        return httpx.AsyncClient(trust_env=False)
+def on_this_machine(target: str) -> bool:
+    """Whether a gRPC target can only be this machine: a loopback address, `localhost`, or a Unix socket."""
+    if target.startswith(("unix:", "unix-abstract:")):
+        return True
+    hosts = [_host(address) for address in _addresses(target)]
+    return all(host == _LOCALHOST or _is_loopback(host) for host in hosts)
 
 
 def channel_options(target: str) -> tuple[tuple[str, int], ...]:
     """What a gRPC channel to `target` needs so that no proxy stands between."""
-    address = target.rpartition("/")[2]
-    for scheme in ("dns:", "ipv4:", "ipv6:"):
-        address = address.removeprefix(scheme)
-    host = address.rpartition(":")[0] or address
-    return (("grpc.enable_http_proxy", 0),) if host in _LOOPBACK else ()
+    return (("grpc.enable_http_proxy", 0),) if on_this_machine(target) else ()
+
+
+def _addresses(target: str) -> list[str]:
+    """The addresses of a target, which may list several: `ipv4:10.0.0.1:443,10.0.0.2:443`."""
+    rest = target.rpartition("/")[2]
+    for scheme in _SCHEMES:
+        rest = rest.removeprefix(scheme)
+    return rest.split(",")
+
+
+def _host(address: str) -> str:
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, _, port = address.rpartition(":")
+    return host if host and port.isdigit() and ":" not in host else address
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -4,40 +4,76 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Final, Self
 
-from cutline.client.errors import NotConfiguredError
+from cutline.client.errors import BadSettingError, NotConfiguredError
+from cutline.client.proxies import on_this_machine
 
 INGEST_TARGET: Final = "CUTLINE_INGEST_TARGET"
 STATUS_TARGET: Final = "CUTLINE_STATUS_TARGET"
 BOTH_TARGETS: Final = "CUTLINE_TARGET"
 API_KEY: Final = "CUTLINE_API_KEY"
+TOKEN: Final = "CUTLINE_TOKEN"  # noqa: S105  (the name of a variable)
 TLS: Final = "CUTLINE_TLS"
+CA_FILE: Final = "CUTLINE_CA_FILE"
+CLIENT_CERT_FILE: Final = "CUTLINE_CLIENT_CERT_FILE"
+CLIENT_KEY_FILE: Final = "CUTLINE_CLIENT_KEY_FILE"
 
 _DATA_FOLDER: Final = ".cutline"
 _FIRST_INSTANCE: Final = "1"
 _FILE_NAME: Final = "client.env"
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_WORDS: Final = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+
+Token = str | Callable[[], str]
+"""A bearer token such as a JWT; or what gives one that is valid now, asked before every try of a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """How a client reaches the services.
+    """How a client reaches the services, and as whom.
+
+    Without a word about TLS it is spoken with every other machine, and not with this one: a credential crosses a
+    network in plaintext only where `tls=False` says so.
 
     Attributes:
         ingest_target: gRPC target of the ingest service, such as `127.0.0.1:7001` or `dns:///ingest.example:443`.
         status_target: The same for the status service.
         api_key: Credential sent with every call.
-        tls: Whether to speak TLS, with the system's roots.
+        tls: Whether to speak TLS; None means with every target that is not this machine, and wherever files for TLS
+            are given.
+        token: Sent in place of the key: a bearer token, or what gives one. A callable may be called from several
+            threads at a time, and inside the event loop: it should answer from memory most of the time.
+        ca_file: PEM file with the roots to trust; None means the public ones. The object store is trusted by both.
+        client_cert_file: PEM file with the certificate to show (mTLS), and its chain.
+        client_key_file: PEM file with its key.
+
+    Raises:
+        BadSettingError: A client certificate comes without its key, or files for TLS without TLS.
     """
 
     ingest_target: str
     status_target: str
-    api_key: str = field(repr=False)
-    tls: bool = False
+    api_key: str = field(default="", repr=False)
+    tls: bool | None = None
+    token: Token | None = field(default=None, repr=False)
+    ca_file: str | PathLike[str] | None = None
+    client_cert_file: str | PathLike[str] | None = None
+    client_key_file: str | PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.client_cert_file is None) != (self.client_key_file is None):
+            message = f"{CLIENT_CERT_FILE} and {CLIENT_KEY_FILE} go together: one is set, the other is not"
+            raise BadSettingError(message)
+        if self.tls is False and self._tls_files:
+            message = f"{TLS} is off, but files for TLS are set"
+            raise BadSettingError(message)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, folder: Path | None = None) -> Self:
@@ -51,25 +87,101 @@ class ClientSettings:
             folder: Where to look for `.cutline`; None means the current folder.
 
         Raises:
-            NotConfiguredError: A target or the key is in neither; it names the variables.
+            NotConfiguredError: A target or the credential is in neither; it names the variables.
+            BadSettingError: A variable cannot be read.
         """
-        found = dict(os.environ if environ is None else environ)
+        return cls.of(environ=environ, folder=folder)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        target: str = "",
+        api_key: str = "",
+        token: Token | None = None,
+        environ: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> Self:
+        """Settings as given, and as `from_env` where nothing is given.
+
+        Args:
+            target: gRPC target of both services; before those of the environment.
+            api_key: Credential; before any of the environment.
+            token: Token to send in place of a key; before any of the environment.
+            environ: Environment variables; None means the process's own.
+            folder: Where to look for `.cutline`; None means the current folder.
+
+        Raises:
+            NotConfiguredError: A target or the credential is nowhere; it names the variables.
+            BadSettingError: A variable cannot be read.
+        """
+        found = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
+        if target:
+            found |= {INGEST_TARGET: target, STATUS_TARGET: target}
         if not any(found.get(name) for name in (INGEST_TARGET, STATUS_TARGET, BOTH_TARGETS)):
-            found = {**_embedded(folder or Path.cwd()), **{name: value for name, value in found.items() if value}}
+            found = {**_embedded(folder or Path.cwd()), **found}
         both = found.get(BOTH_TARGETS, "")
+        key, bearer = (api_key, token) if api_key or token else (found.get(API_KEY, ""), found.get(TOKEN))
         values = {
             INGEST_TARGET: found.get(INGEST_TARGET) or both,
             STATUS_TARGET: found.get(STATUS_TARGET) or both,
-            API_KEY: found.get(API_KEY, ""),
+            API_KEY: key or bearer,
         }
         if missing := [name for name, value in values.items() if not value]:
             raise NotConfiguredError(missing)
         return cls(
-            ingest_target=values[INGEST_TARGET],
-            status_target=values[STATUS_TARGET],
-            api_key=values[API_KEY],
-            tls=found.get(TLS, "").lower() in _TRUE,
+            ingest_target=found.get(INGEST_TARGET) or both,
+            status_target=found.get(STATUS_TARGET) or both,
+            api_key=key,
+            token=bearer,
+            tls=_switch(TLS, found.get(TLS, "")),
+            ca_file=found.get(CA_FILE),
+            client_cert_file=found.get(CLIENT_CERT_FILE),
+            client_key_file=found.get(CLIENT_KEY_FILE),
         )
+
+    def speaks_tls(self, target: str) -> bool:
+        """Whether TLS is spoken with a target."""
+        if self.tls is not None:
+            return self.tls
+        return self._tls_files or not on_this_machine(target)
+
+    def credential(self) -> str:
+        """What to send as bearer token now."""
+        if self.token is None:
+            return self.api_key
+        return self.token if isinstance(self.token, str) else self.token()
+
+    @property
+    def _tls_files(self) -> bool:
+        return any(file is not None for file in (self.ca_file, self.client_cert_file, self.client_key_file))
+
+
+def chosen(settings: ClientSettings | None, *, target: str, api_key: str, token: Token | None) -> ClientSettings:
+    """The settings given, or those of the environment with what is given in their place.
+
+    Raises:
+        TypeError: Settings are given with an address or credential too.
+        NotConfiguredError: A target or the credential is nowhere.
+        BadSettingError: A setting cannot be used.
+    """
+    if settings is None:
+        return ClientSettings.of(target=target, api_key=api_key, token=token)
+    if target or api_key or token:
+        message = "settings are given, and target, api_key or token too"
+        raise TypeError(message)
+    return settings
+
+
+def _switch(name: str, text: str) -> bool | None:
+    """A setting that is on, off or not said."""
+    if not text:
+        return None
+    try:
+        return _WORDS[text.lower()]
+    except KeyError:
+        message = f"{name} is {text!r}, not one of {', '.join(_WORDS)}"
+        raise BadSettingError(message) from None
 
 
 def _embedded(folder: Path) -> dict[str, str]:

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
 
 from cutline.contract.specs import spec_to_wire, typed_fields
-from cutline.domain.sticker_spec import StickerSpec
+from cutline.domain.outputs import CutoutMethod, OutputFormat
+from cutline.domain.sticker_spec import CutType, IslandPolicy, LinerShape, StickerSpec
 from cutline.v1 import sticker_spec_pb2 as pb
+
+
+class SpecFields(TypedDict, total=False):
+    """Fields of a StickerSpec as keyword arguments; choices may be given by name."""
+
+    width_mm: float | None
+    height_mm: float | None
+    border_mm: float | None
+    smoothing: float | None
+    cut_type: CutType | Literal["DIE_CUT", "KISS_CUT"] | None
+    bleed_mm: float | None
+    safe_zone_mm: float | None
+    min_radius_mm: float | None
+    inner_cuts: bool | None
+    island_policy: IslandPolicy | Literal["BRIDGE", "HULL", "KEEP"] | None
+    alpha_threshold: float | None
+    border_color: str | None
+    white_ink: bool | None
+    liner_margin_mm: float | None
+    liner_shape: LinerShape | Literal["RECTANGLE", "OFFSET"] | None
+    cutout_method: CutoutMethod | Literal["AUTO", "ALPHA", "FLAT", "GRABCUT", "MODEL"] | None
+    remove_enclosed_background: bool | None
+    printer_preset: str | None
+    output_formats: Sequence[OutputFormat | str] | None
+    mockup_scenes: Sequence[str] | None
 
 
 def make_spec(**fields: Any) -> StickerSpec:
@@ -21,7 +48,7 @@ def make_spec(**fields: Any) -> StickerSpec:
     return StickerSpec(**typed_fields({name: value for name, value in fields.items() if value is not None}))
 
 
-def wire_spec(spec: StickerSpec | pb.StickerSpec | None, fields: dict[str, Any]) -> pb.StickerSpec | None:
+def wire_spec(spec: StickerSpec | pb.StickerSpec | None, fields: Mapping[str, Any]) -> pb.StickerSpec | None:
     """The spec as a message, from a whole one or from fields; None where neither is given.
 
     Raises:

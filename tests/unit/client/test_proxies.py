@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from aiohttp import web
 
-from cutline.client.proxies import channel_options, http_client
+from cutline.client import ClientSettings
+from cutline.client.channels import http_client
+from cutline.client.proxies import channel_options
 
 NOBODY_LISTENS = "http://127.0.0.1:9"
 
@@ -31,7 +34,7 @@ async def test_http_on_this_machine_needs_no_proxy(
     """Uploads and downloads reach a store on the loopback address whatever proxy the environment names."""
     monkeypatch.setenv("ALL_PROXY", proxy)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    async with http_client() as client:
+    async with http_client(httpx.AsyncClient, ClientSettings("localhost", "localhost", "k")) as client:
         assert (await client.get(web_address)).status_code == 404
 
 

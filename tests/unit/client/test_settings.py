@@ -21,7 +21,7 @@ def write_env(folder: Path, instance: str, text: str) -> None:
 def test_the_environment_names_both_targets_and_the_key(tmp_path: Path) -> None:
     """Three variables are enough."""
     found = ClientSettings.from_env(WHOLE, folder=tmp_path)
-    assert (found.ingest_target, found.status_target, found.api_key, found.tls) == ("a:1", "b:2", "k", False)
+    assert (found.ingest_target, found.status_target, found.api_key, found.tls) == ("a:1", "b:2", "k", None)
 
 
 def test_one_target_serves_both(tmp_path: Path) -> None:
