@@ -8,20 +8,30 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from cutline.cli.app import app
-from cutline.cli.failures import ExitCode
+from cutline.cli.failures import OUTPUT_CLOSED, ExitCode
+from cutline.cli.printing import OutputClosedError
 
 
 def main() -> None:
     """Runs the command line; the commands explain their own files, so what is left is a full or broken output."""
     try:
-        app()
+        app(prog_name="cutline")
+    except (OutputClosedError, BrokenPipeError):
+        _end(OUTPUT_CLOSED)
     except OSError as error:
         sys.stderr.write(f"error: standard output: {error.strerror or error}\n")
-        with Path(os.devnull).open("wb") as nowhere:  # what is left in the buffer would fail again, and change the code
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        sys.exit(ExitCode.BAD_INPUT)
+        _end(ExitCode.BAD_INPUT)
+
+
+def _end(code: int) -> NoReturn:
+    """Ends the program; what is left in the buffer would fail again, and change the code."""
+    with Path(os.devnull).open("wb") as nowhere:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere.fileno(), stream.fileno())
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ import typer
 
 from cutline.cli import designs, queue
 from cutline.cli.doctor import doctor
+from cutline.cli.options import with_no_color
 from cutline.cli.process import process
 from cutline.cli.submit import submit
+from cutline.cli.watch import watch
 
 app = typer.Typer(
     name="cutline",
@@ -19,16 +21,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(submit)
-app.command()(designs.watch)
-app.command()(designs.get)
-app.command("list")(designs.list_)
-app.command()(designs.download)
-app.command()(designs.cancel)
-app.command()(designs.reprocess)
-app.command()(designs.delete)
-app.command()(process)
-app.command()(doctor)
+app.command()(with_no_color(submit))
+app.command()(with_no_color(watch))
+app.command()(with_no_color(designs.get))
+app.command("list")(with_no_color(designs.list_))
+app.command()(with_no_color(designs.download))
+app.command()(with_no_color(designs.cancel))
+app.command()(with_no_color(designs.reprocess))
+app.command()(with_no_color(designs.delete))
+app.command()(with_no_color(process))
+app.command()(with_no_color(doctor))
 app.add_typer(queue.app, name="queue")
 
 
@@ -39,7 +41,9 @@ def _print_version(asked: bool) -> None:
 
 
 @app.callback()
+@with_no_color
 def options(
+    *,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,

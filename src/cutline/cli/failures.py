@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from enum import IntEnum
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -29,7 +31,9 @@ _T = TypeVar("_T")
 
 
 INTERRUPTED: Final = 130
-"""What a shell expects of a command that Ctrl-C ended."""
+TERMINATED: Final = 143
+OUTPUT_CLOSED: Final = 141
+"""What a shell expects of a command that Ctrl-C, SIGTERM or a reader that went away ended."""
 
 
 class ExitCode(IntEnum):
@@ -70,11 +74,27 @@ def fail(message: str, code: ExitCode) -> NoReturn:
     raise typer.Exit(code)
 
 
-def run(work: Coroutine[Any, Any, _T]) -> _T:
-    """Runs a command's work to its end; a foreseen failure ends the command with its line and code."""
+def run(work: Coroutine[Any, Any, _T], stopped: Callable[[], None] = lambda: None) -> _T:
+    """Runs a command's work to its end; a foreseen failure ends the command with its line and code.
+
+    Args:
+        work: What to do; Ctrl-C and SIGTERM cancel it.
+        stopped: Called after they did.
+    """
     try:
-        return asyncio.run(work)
+        return asyncio.run(_until_sigterm(work))
     except KeyboardInterrupt:
+        stopped()
         raise typer.Exit(INTERRUPTED) from None
+    except asyncio.CancelledError:
+        stopped()
+        raise typer.Exit(TERMINATED) from None
     except (ClientError, CutlineError) as error:
         fail(explain(error), exit_code(error))
+
+
+async def _until_sigterm(work: Coroutine[Any, Any, _T]) -> _T:
+    task = asyncio.ensure_future(work)
+    with suppress(NotImplementedError, RuntimeError):  # Windows has no such signals, other threads do not hear them
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task

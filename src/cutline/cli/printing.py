@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cutline.client.designs import state_name
+from cutline.client import state_name
 from cutline.v1 import design_pb2, report_pb2, sticker_spec_pb2
 
 STATE_STYLES = {"READY": "green", "FAILED": "red", "CANCELLED": "yellow", "PROCESSING": "cyan"}
@@ -24,20 +26,36 @@ _UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class OutputStyle(StrEnum):
-    """For people or for programs."""
+    """For people, or for programs: one JSON value, or one a line, each as soon as there is something to tell."""
 
     TABLE = "table"
     JSON = "json"
+    NDJSON = "ndjson"
 
 
 # Where there is no terminal there is no edge to cut a line at.
 UNBOUNDED_COLUMNS = 1_000
 
 
+class OutputClosedError(Exception):
+    """Whoever read what is printed has gone, as `head` does when it has enough."""
+
+
+class _Screen(Console):
+    """A console that shows text as it is, and tells when nobody reads it any more."""
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None, soft_wrap: bool = True) -> None:
+        super().__init__(stderr=stderr, width=width, soft_wrap=soft_wrap, highlight=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """Called within the handling of the error."""
+        raise OutputClosedError from None
+
+
 def console() -> Console:
     """Standard output; made when it is used, so that a redirected stream is seen."""
-    shown = Console(highlight=False, soft_wrap=True)
-    return shown if shown.is_terminal else Console(highlight=False, soft_wrap=True, width=UNBOUNDED_COLUMNS)
+    shown = _Screen()
+    return shown if shown.is_terminal else _Screen(width=UNBOUNDED_COLUMNS)
 
 
 def listing(*headings: str) -> Table:
@@ -48,9 +66,18 @@ def listing(*headings: str) -> Table:
     return table
 
 
-def error_console() -> Console:
-    """The error stream: progress and complaints."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+def error_console(*, soft_wrap: bool = True) -> Console:
+    """The error stream: progress and complaints.
+
+    Args:
+        soft_wrap: Whether long lines are left to the terminal; what is drawn over itself must be cut instead.
+    """
+    return _Screen(stderr=True, soft_wrap=soft_wrap)
+
+
+def can_draw(shown: Console) -> bool:
+    """Whether lines can be drawn over: on a terminal that moves its cursor, not where colours are merely forced on."""
+    return shown.file.isatty() and shown.is_interactive
 
 
 def on_one_line(text: str) -> str:
@@ -61,19 +88,45 @@ def on_one_line(text: str) -> str:
     )
 
 
-def complain(message: str) -> None:
-    """One line about what went wrong."""
-    error_console().print(Text.assemble(("error: ", "red"), on_one_line(message)))
+def complain(message: str, shown: Console | None = None) -> None:
+    """One line about what went wrong, on the error stream or on a console that draws there."""
+    (shown or error_console()).print(Text.assemble(("error: ", "red"), on_one_line(message)), soft_wrap=True)
 
 
-def as_dict(design: design_pb2.Design) -> dict[str, Any]:
-    """A design as JSON values, with the field names of the contract."""
-    return MessageToDict(design, preserving_proto_field_name=True)
+def as_dict(message: Message) -> dict[str, Any]:
+    """A message as JSON values, with the field names of the contract."""
+    return MessageToDict(message, preserving_proto_field_name=True)
 
 
-def print_json(value: object) -> None:
-    """A value as JSON."""
-    console().print(json.dumps(value, indent=2, ensure_ascii=False), markup=False)
+def print_json(value: object, output: OutputStyle = OutputStyle.JSON) -> None:
+    """A value as JSON: over several lines to read, or in one line to process."""
+    _write_json(value, indent=None if output is OutputStyle.NDJSON else 2)
+
+
+def _write_json(value: object, *, indent: int | None) -> None:
+    """Writes it past the console, which would take pieces of it for its own, and hands it on at once."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:  # a narrow stream, or a file name that is no Unicode
+        text = json.dumps(value, indent=indent)
+    _write(text)
+
+
+def print_table(table: Table) -> None:
+    """A table as wide as it is: a narrow terminal folds its lines, rather than lose what they say."""
+    wide = _Screen(width=UNBOUNDED_COLUMNS)
+    with wide.capture() as shown:
+        wide.print(table)
+    _write("\n".join(line.rstrip() for line in shown.get().splitlines()))
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise OutputClosedError from None
 
 
 def styled_state(design: design_pb2.Design) -> Text:

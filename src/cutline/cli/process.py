@@ -22,20 +22,13 @@ from cutline.cli.engine import (
 )
 from cutline.cli.failures import ExitCode, explain, fail
 from cutline.cli.file_set import write_set
+from cutline.cli.options import folder
 from cutline.cli.printing import VERDICT_STYLES, console, on_one_line
 from cutline.cli.spec_options import with_spec_but_mockups
 from cutline.domain.artwork import ArtworkLimits
 from cutline.domain.errors import CutlineError
 from cutline.domain.outputs import FILE_NAMES, FindingLevel, OutputFormat, PrintVerdict
 from cutline.domain.sticker_spec import ResolvedSpec, StickerSpec, resolve
-
-
-def _folder(text: str) -> Path:
-    """A folder's name; an empty one, as of a variable that is not set, would be the folder one happens to be in."""
-    if not text:
-        message = "is empty; . is the current folder"
-        raise typer.BadParameter(message)
-    return Path(text)
 
 
 class FailOn(StrEnum):
@@ -49,7 +42,7 @@ class FailOn(StrEnum):
 def process(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Artwork: PNG, JPEG, WebP, TIFF, GIF, AVIF, SVG.")],
     spec: StickerSpec,
-    out: Annotated[Path, typer.Option(help="Folder for the files.", parser=_folder, metavar="FOLDER")],
+    out: Annotated[Path, typer.Option(help="Folder for the files.", parser=folder, metavar="FOLDER")],
     fail_on: Annotated[FailOn | None, typer.Option(help="Exit with 1 from this print verdict on.")] = None,
     press_profile: Annotated[
         Path | None, typer.Option(metavar="ICC", help="CMYK profile of the press; makes print.pdf a PDF/X-4 file.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -13,11 +12,11 @@ from google.protobuf.json_format import MessageToDict
 from rich.live import Live
 
 from cutline.cli import queue_letters
-from cutline.cli.designs import Output, first
+from cutline.cli.designs import first
 from cutline.cli.failures import run
-from cutline.cli.printing import OutputStyle, console, print_json
+from cutline.cli.options import LaneName, Output, with_no_color
+from cutline.cli.printing import OutputStyle, as_dict, can_draw, console, print_json, print_table
 from cutline.cli.queue_printing import attempts_table, job_facts, jobs_table, stats_table
-from cutline.cli.submit import LaneName
 from cutline.client import AsyncClient
 from cutline.domain.states import JobState, Stage
 from cutline.v1 import job_pb2, queue_service_pb2
@@ -33,6 +32,7 @@ app = typer.Typer(help="Look at the queues of all tenants and act on them (scope
 
 
 @app.command()
+@with_no_color
 def stats(
     watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=1, max=60, help="Seconds between two readings of a watch.")] = 1.0,
@@ -40,7 +40,7 @@ def stats(
 ) -> None:
     """Count what waits, runs and died, by stage and lane.
 
-    A watch in JSON is one line a reading.
+    A watch in JSON, of either kind, is one line a reading.
     """
     if watch:
         run(_watch(interval, output))
@@ -50,32 +50,31 @@ def stats(
         async with AsyncClient() as client:
             return await client.queue.stats()
 
-    counts = run(read())
-    if output is OutputStyle.JSON:
-        print_json(MessageToDict(counts, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
-    else:
-        console().print(stats_table(counts))
+    _print_stats(run(read()), output)
 
 
 async def _watch(interval_s: float, output: OutputStyle) -> None:
     shown = console()
     async with AsyncClient() as client, aclosing(client.queue.watch_stats(interval_s=interval_s)) as readings:
-        if output is OutputStyle.TABLE and shown.is_terminal:
+        if output is OutputStyle.TABLE and can_draw(shown):
             with Live(console=shown, auto_refresh=False) as live:
                 async for counts in readings:
                     live.update(stats_table(counts), refresh=True)
             return
         async for counts in readings:
-            if output is OutputStyle.JSON:
-                facts = MessageToDict(
-                    counts, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-                )
-                shown.print(json.dumps(facts), markup=False)
-            else:
-                shown.print(stats_table(counts))
+            _print_stats(counts, OutputStyle.TABLE if output is OutputStyle.TABLE else OutputStyle.NDJSON)
+
+
+def _print_stats(counts: queue_service_pb2.Stats, output: OutputStyle) -> None:
+    if output is OutputStyle.TABLE:
+        print_table(stats_table(counts))
+    else:
+        facts = MessageToDict(counts, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        print_json(facts, output)
 
 
 @app.command()
+@with_no_color
 def jobs(
     *,
     tenant: Annotated[str, typer.Option(help="Only this tenant's.")] = "",
@@ -87,10 +86,11 @@ def jobs(
     output: Output = OutputStyle.TABLE,
 ) -> None:
     """List jobs, newest first."""
+    found: list[job_pb2.Job] = []
 
-    async def read() -> list[job_pb2.Job]:
+    async def read() -> None:
         async with AsyncClient() as client:
-            found = client.queue.jobs(
+            listed = client.queue.jobs(
                 tenant=tenant,
                 design_id=design,
                 stage=stage or "",
@@ -98,17 +98,22 @@ def jobs(
                 states=[one.value for one in state or []],
                 page_size=min(limit, MOST_AT_ONCE),
             )
-            async with aclosing(found):
-                return [job async for job in first(found, limit)]
+            async with aclosing(listed):
+                async for job in first(listed, limit):
+                    if output is OutputStyle.NDJSON:
+                        print_json(as_dict(job), output)
+                    else:
+                        found.append(job)
 
-    found = run(read())
+    run(read())
     if output is OutputStyle.JSON:
-        print_json([MessageToDict(job, preserving_proto_field_name=True) for job in found])
-    else:
-        console().print(jobs_table(found))
+        print_json([as_dict(job) for job in found])
+    elif output is OutputStyle.TABLE:
+        print_table(jobs_table(found))
 
 
 @app.command()
+@with_no_color
 def job(
     job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.", show_default=False)],
     output: Output = OutputStyle.TABLE,
@@ -120,20 +125,21 @@ def job(
             return await client.queue.job(job_id)
 
     found = run(read())
-    if output is OutputStyle.JSON:
-        print_json(MessageToDict(found, preserving_proto_field_name=True))
+    if output is not OutputStyle.TABLE:
+        print_json(as_dict(found), output)
         return
     console().print(job_facts(found))
     if found.attempts:
-        console().print(attempts_table(found.attempts))
+        print_table(attempts_table(found.attempts))
 
 
-app.command()(queue_letters.dead)
-app.command()(queue_letters.redrive)
-app.command()(queue_letters.discard)
+app.command()(with_no_color(queue_letters.dead))
+app.command()(with_no_color(queue_letters.redrive))
+app.command()(with_no_color(queue_letters.discard))
 
 
 @app.command()
+@with_no_color
 def pause(
     stage: StageArgument,
     lane: LaneOption = None,
@@ -142,6 +148,7 @@ def pause(
         datetime | None,
         typer.Option(formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S"], help="Until when (UTC).", show_default=False),
     ] = None,
+    output: Output = OutputStyle.TABLE,
 ) -> None:
     """Stop handing out a stage's work until a time; what is running goes on."""
     if bool(span) == (until is not None):
@@ -153,11 +160,15 @@ def pause(
             return await client.queue.pause(stage, until=moment, lane=lane or "")
 
     ends = run(hold())
-    console().print(f"{stage} {lane or 'all lanes'}  paused until {ends:%Y-%m-%d %H:%M:%S} UTC", markup=False)
+    if output is OutputStyle.TABLE:
+        console().print(f"{stage} {lane or 'all lanes'}  paused until {ends:%Y-%m-%d %H:%M:%S} UTC", markup=False)
+    else:
+        print_json({"stage": stage, "lane": lane, "pause_until_time": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}, output)
 
 
 @app.command()
-def resume(stage: StageArgument, lane: LaneOption = None) -> None:
+@with_no_color
+def resume(stage: StageArgument, lane: LaneOption = None, output: Output = OutputStyle.TABLE) -> None:
     """End a pause."""
 
     async def go_on() -> None:
@@ -165,7 +176,10 @@ def resume(stage: StageArgument, lane: LaneOption = None) -> None:
             await client.queue.resume(stage, lane=lane or "")
 
     run(go_on())
-    console().print(f"{stage} {lane or 'all lanes'}  resumed", markup=False)
+    if output is OutputStyle.TABLE:
+        console().print(f"{stage} {lane or 'all lanes'}  resumed", markup=False)
+    else:
+        print_json({"stage": stage, "lane": lane}, output)
 
 
 def _span(text: str) -> timedelta:

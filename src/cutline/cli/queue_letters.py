@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
-from google.protobuf.json_format import MessageToDict
 
-from cutline.cli.designs import Output, first
+from cutline.cli.designs import first
 from cutline.cli.failures import ExitCode, exit_code, explain, fail, run
-from cutline.cli.printing import OutputStyle, complain, console, error_console, print_json
+from cutline.cli.options import Before, Output, ReasonOption
+from cutline.cli.printing import OutputStyle, as_dict, complain, console, error_console, print_json, print_table
 from cutline.cli.queue_printing import by_reason, dead_letters_table
 from cutline.client import AsyncClient, ClientError, dead_letter_filter
 from cutline.domain.states import Stage
@@ -31,15 +31,6 @@ LetterIds = Annotated[
 ]
 Tenant = Annotated[str, typer.Option(help="Only this tenant's.")]
 StageOption = Annotated[Stage | None, typer.Option(help="Only this stage's.")]
-ReasonOption = Annotated[str, typer.Option(help="Only with this reason, such as WORKER_CRASHED.")]
-Before = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
-        help="Only given up before this time (UTC).",
-        show_default=False,
-    ),
-]
 All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -64,11 +55,14 @@ def dead(
             return letters, await client.queue.count_dead_letters(wanted)
 
     letters, counts = run(read())
-    if output is OutputStyle.JSON:
-        found = [MessageToDict(letter, preserving_proto_field_name=True) for letter in letters]
-        print_json({"dead_letters": found, "count_by_reason": counts})
+    if output is OutputStyle.NDJSON:
+        for letter in letters:
+            print_json(as_dict(letter), output)
         return
-    console().print(dead_letters_table(letters))
+    if output is OutputStyle.JSON:
+        print_json({"dead_letters": [as_dict(letter) for letter in letters], "count_by_reason": counts})
+        return
+    print_table(dead_letters_table(letters))
     error_console().print(f"{sum(counts.values())} in all: {by_reason(counts)}" if counts else "none", markup=False)
 
 
@@ -95,12 +89,13 @@ def redrive(
         return Counter(redriven=answer.redriven_count, skipped=answer.skipped_count)
 
     done, code = run(_deal("Redrive", filters, again, ask=not (dead_letter_ids or yes)))
-    redriven, skipped = done["redriven"], done["skipped"]
-    if output is OutputStyle.JSON:
-        print_json({"redriven_count": redriven, "skipped_count": skipped})
-    else:
-        overtaken = f", {skipped} left alone: a newer run has overtaken them" if skipped else ""
-        console().print(f"{redriven} redriven{overtaken}", markup=False)
+    if done is not None:
+        redriven, skipped = done["redriven"], done["skipped"]
+        if output is OutputStyle.TABLE:
+            overtaken = f", {skipped} left alone: a newer run has overtaken them" if skipped else ""
+            console().print(f"{redriven} redriven{overtaken}", markup=False)
+        else:
+            print_json({"redriven_count": redriven, "skipped_count": skipped}, output)
     if code:
         raise typer.Exit(code)
 
@@ -127,26 +122,36 @@ def discard(
         return Counter(discarded=(await client.queue.discard(one, everything=everything)).discarded_count)
 
     done, code = run(_deal("Discard", filters, drop, ask=not (dead_letter_ids or yes)))
-    if output is OutputStyle.JSON:
-        print_json({"discarded_count": done["discarded"]})
-    else:
-        console().print(f"{done['discarded']} discarded", markup=False)
+    if done is not None:
+        if output is OutputStyle.TABLE:
+            console().print(f"{done['discarded']} discarded", markup=False)
+        else:
+            print_json({"discarded_count": done["discarded"]}, output)
     if code:
         raise typer.Exit(code)
 
 
-async def _deal(act: str, filters: list[DeadLetterFilter], deal: Deal, *, ask: bool) -> tuple[Counter[str], int]:
-    """Deals with each filter's dead letters; of one that is refused the others hear nothing but the exit code."""
-    done, code = Counter[str](), int(ExitCode.OK)
+async def _deal(
+    act: str, filters: list[DeadLetterFilter], deal: Deal, *, ask: bool
+) -> tuple[Counter[str] | None, ExitCode]:
+    """Deals with each filter's dead letters; of one that is refused the others hear nothing but the exit code.
+
+    Returns:
+        How many were dealt with, None where nobody said so, and the exit code.
+    """
+    done: Counter[str] | None = None
+    code = ExitCode.OK
     async with AsyncClient() as client:
         if ask:
             _confirm(act, await client.queue.count_dead_letters(filters[0]))
         for one in filters:
             try:
-                done += await deal(client, one)
+                dealt = await deal(client, one)
             except ClientError as error:
                 complain(" ".join(filter(None, (one.dead_letter_id, explain(error)))))
                 code = max(code, exit_code(error))
+            else:
+                done = (done or Counter()) + dealt
     return done, code
 
 

@@ -12,6 +12,7 @@ import typer
 from cutline.client.specs import make_spec
 from cutline.domain.outputs import CutoutMethod, OutputFormat
 from cutline.domain.presets import printer_preset_ids
+from cutline.domain.scenes import SCENE_IDS
 from cutline.domain.sticker_spec import LIMITS, CutType, IslandPolicy, LinerShape, StickerSpec
 
 _R = TypeVar("_R")
@@ -49,8 +50,28 @@ _FORMAT_HELP: Final = (
 )
 
 
+def _presets() -> list[str]:
+    """What a shell is offered for a printer preset."""
+    return list(printer_preset_ids())
+
+
+def _scenes() -> list[str]:
+    """What a shell is offered for a scene."""
+    return list(SCENE_IDS)
+
+
+_OFFERED: Final[dict[str, Callable[[], list[str]]]] = {"printer_preset": _presets, "mockup_scenes": _scenes}
+
+
 def _option(name: str, kind: Any, text: str, *declarations: str) -> inspect.Parameter:
-    option = typer.Option(*declarations, help=text, rich_help_panel=_PANEL, show_default=False, case_sensitive=False)
+    option = typer.Option(
+        *declarations,
+        help=text,
+        rich_help_panel=_PANEL,
+        show_default=False,
+        case_sensitive=False,
+        autocompletion=_OFFERED.get(name),
+    )
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option])
 
 
@@ -74,7 +95,12 @@ def _parameters() -> list[inspect.Parameter]:
 
 def _mockup_parameters() -> list[inspect.Parameter]:
     return [
-        _option("mockup_scenes", list[str] | None, "Mockup scene to render; repeat for more; default all.", "--scene"),
+        _option(
+            "mockup_scenes",
+            list[str] | None,
+            f"Mockup scene to render: {', '.join(SCENE_IDS)}; repeat for more; default all.",
+            "--scene",
+        ),
         _option("no_mockups", bool | None, "Render no mockups.", "--no-mockups"),
     ]
 

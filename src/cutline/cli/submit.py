@@ -1,173 +1,157 @@
-"""`cutline submit`: artwork files in, designs out, followed and fetched on request."""
+"""`cutline submit`: artwork in, designs out, followed and fetched on request."""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
-from enum import StrEnum
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 import typer
 from rich.text import Text
 
-from cutline.cli.failures import ExitCode, exit_code, explain, run
-from cutline.cli.printing import OutputStyle, as_dict, complain, console, listing, print_json, styled_state, verdict
-from cutline.cli.progress import DesignProgress
+from cutline.cli.artwork_files import STANDARD_INPUT, Source, find_sources
+from cutline.cli.batch import Batch, NotSubmittedError, Submitted, Wishes
+from cutline.cli.board import Board
+from cutline.cli.failures import ExitCode, explain, run
+from cutline.cli.options import LaneName, Output, folder, parse_labels
+from cutline.cli.printing import (
+    OutputStyle,
+    error_console,
+    listing,
+    on_one_line,
+    print_json,
+    print_table,
+    styled_state,
+    verdict,
+)
 from cutline.cli.spec_options import with_spec
-from cutline.client import ArtworkFileError, AsyncClient, AsyncDesign, ClientError, DesignFailedError, WaitTimeoutError
+from cutline.client import ArtworkFileError
 from cutline.domain.sticker_spec import StickerSpec
 from cutline.v1 import job_pb2
 
-AT_ONCE = 8
-
-
-class LaneName(StrEnum):
-    """How urgent the work is."""
-
-    EXPRESS = "express"
-    STANDARD = "standard"
-    BULK = "bulk"
-
-
-@dataclass
-class Submitted:
-    """What became of one file.
-
-    Attributes:
-        name: What the file is called in messages; no two are alike.
-        design: Its design, once accepted.
-        folder: Where its files are, once fetched.
-        error: Why it went no further.
-    """
-
-    path: Path
-    name: str
-    design: AsyncDesign | None = None
-    folder: Path | None = None
-    error: ClientError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What holds for every file of a submit."""
-
-    spec: StickerSpec
-    title: str
-    reference: str
-    labels: dict[str, str]
-    job: job_pb2.JobOptions
-    wait: bool
-    timeout_s: float | None
-    out: Path | None
+MOST_INPUT_BYTES: Final = 1_000_000_000
+"""More than any service takes; what never ends is not read for ever."""
+MOST_NAMED: Final = 20
+"""Ids in the summary of an interrupted submit."""
 
 
 @with_spec
 def submit(
     *,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Artwork: PNG, JPEG, WebP, TIFF, GIF, AVIF, SVG.")
+        list[str],
+        typer.Argument(
+            metavar="FILE",
+            help="Artwork (PNG, JPEG, WebP, TIFF, GIF, AVIF, SVG), a folder of it, or - for standard input.",
+        ),
     ],
     spec: StickerSpec,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into folders in folders too.")] = False,
+    filename: Annotated[str, typer.Option(help="File name of what comes from standard input.")] = "stdin",
     title: Annotated[str, typer.Option(help="Label for people; default the file's name.")] = "",
     reference: Annotated[str, typer.Option(help="Your own reference, such as an order number.")] = "",
     label: Annotated[list[str] | None, typer.Option(help="Label as KEY=VALUE; repeat for more.")] = None,
     lane: Annotated[LaneName, typer.Option(help="How urgent it is.")] = LaneName.STANDARD,
     max_attempts: Annotated[int | None, typer.Option(min=1, max=20, help="Attempts before it is given up.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until every design has ended.")] = False,
-    timeout: Annotated[float | None, typer.Option(min=0, help="Longest wait in seconds.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Wait, and put the files of each design into DIR/<name>.")] = None,
-    output: Annotated[OutputStyle, typer.Option(help="How to print the designs.")] = OutputStyle.TABLE,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, help="Wait, but for each design this many seconds at most.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Wait, and put the files of each design into FOLDER/<name>.", parser=folder, metavar="FOLDER"
+        ),
+    ] = None,
+    window: Annotated[
+        int, typer.Option(min=1, max=1000, help="Most designs unfinished at once while waiting, else uploads.")
+    ] = 8,
+    output: Output = OutputStyle.TABLE,
 ) -> None:
-    """Upload artwork and submit a design of each file."""
-    job = job_pb2.JobOptions(lane=job_pb2.Lane.Value(f"LANE_{lane.name}"), max_attempts=max_attempts)
-    wishes = Wishes(spec, title, reference, parse_labels(label or []), job, wait or out is not None, timeout, out)
-    submitted = run(_submit_all(_named(files), wishes))
-    _print(submitted, output)
-    for one in submitted:
-        if one.error is not None:
-            named = "" if isinstance(one.error, ArtworkFileError) else f"{one.path}: "
-            complain(f"{named}{explain(one.error)}")
-    if code := max((exit_code(one.error) for one in submitted if one.error is not None), default=ExitCode.OK):
-        raise typer.Exit(code)
+    """Upload artwork and submit a design of each file.
 
-
-def parse_labels(texts: list[str]) -> dict[str, str]:
-    """Labels from KEY=VALUE.
-
-    Raises:
-        typer.BadParameter: A text has no key or no equals sign.
+    What cannot be submitted does not stop the rest. Of several exit codes the highest is told.
     """
-    for text in texts:
-        if not text.partition("=")[0] or "=" not in text:
-            message = f"{text!r} is not KEY=VALUE"
-            raise typer.BadParameter(message, param_hint="--label")
-    return dict(text.split("=", 1) for text in texts)
-
-
-def _named(files: list[Path]) -> list[Submitted]:
-    """Files with names for messages and folders; equal stems are numbered."""
-    named: list[Submitted] = []
-    taken: set[str] = set()
-    for path in files:
-        name, number = path.stem, 1
-        while name in taken:
-            number += 1
-            name = f"{path.stem}-{number}"
-        taken.add(name)
-        named.append(Submitted(path, name))
-    return named
-
-
-async def _submit_all(files: list[Submitted], wishes: Wishes) -> list[Submitted]:
-    turn = asyncio.Semaphore(AT_ONCE)
-    async with AsyncClient() as client:
-        with DesignProgress([one.name for one in files]) as progress:
-
-            async def take(one: Submitted) -> None:
-                async with turn:
-                    try:
-                        await _submit_one(client, one, wishes, progress)
-                    except ClientError as error:
-                        one.error = error
-
-            async with asyncio.TaskGroup() as group:
-                for one in files:
-                    group.create_task(take(one))
-    return files
-
-
-async def _submit_one(client: AsyncClient, one: Submitted, wishes: Wishes, progress: DesignProgress) -> None:
-    progress.say(one.name, "uploading")
-    design = one.design = await client.designs.submit(
-        one.path,
-        wishes.spec,
-        title=wishes.title,
-        reference=wishes.reference,
-        labels=wishes.labels,
-        job=wishes.job,
+    sources = find_sources(files, recursive=recursive, input_name=filename)
+    if all(source.problem for source in sources):
+        complaint = sources[0]
+        message = f"{complaint.shown} {complaint.problem}"
+        raise typer.BadParameter(message, param_hint="FILE")
+    wishes = Wishes(
+        spec=spec,
+        title=title,
+        reference=reference,
+        labels=parse_labels(label or []),
+        job=job_pb2.JobOptions(lane=job_pb2.Lane.Value(f"LANE_{lane.name}"), max_attempts=max_attempts),
+        wait=wait or timeout is not None or out is not None,
+        timeout_s=timeout,
+        out=out,
+        window=window,
+        input_data=_standard_input(files),
+        input_name=filename,
     )
-    progress.show(one.name, design.message)
-    if not wishes.wait:
-        return
-    try:
-        async with asyncio.timeout(wishes.timeout_s):
-            async for revision in design.watch():
-                progress.show(one.name, revision)
-    except TimeoutError:
-        message = f"Design {design.id} did not end within {wishes.timeout_s:g} s."
-        raise WaitTimeoutError(message) from None
-    if design.state != "READY":
-        raise DesignFailedError(design.message)
-    if wishes.out is not None:
-        folder = wishes.out / one.name
-        await design.download(folder)
-        one.folder = folder
+    _run(Board(len(sources), output), sources, wishes, output)
 
 
-def _print(submitted: list[Submitted], output: OutputStyle) -> None:
+def _standard_input(files: list[str]) -> bytes:
+    """What comes from standard input, where that is asked for."""
+    if files.count(STANDARD_INPUT) > 1:
+        message = "standard input can be read once"
+        raise typer.BadParameter(message, param_hint="FILE")
+    if STANDARD_INPUT not in files:
+        return b""
+    if sys.stdin.isatty():
+        message = "standard input is a terminal; redirect a file to it"
+        raise typer.BadParameter(message, param_hint="FILE")
+    data = sys.stdin.buffer.read(MOST_INPUT_BYTES + 1)
+    if not data or len(data) > MOST_INPUT_BYTES:
+        message = (
+            f"more than {MOST_INPUT_BYTES:,} bytes come from standard input" if data else "standard input is empty"
+        )
+        raise typer.BadParameter(message, param_hint="FILE")
+    return data
+
+
+def _run(board: Board, sources: list[Source], wishes: Wishes, output: OutputStyle) -> None:
+    """Submits, prints and ends with the exit code."""
+    batch = Batch(sources, wishes, board, lambda one: _tell(one, board, output))
+
+    async def go() -> None:
+        with board:
+            await batch.run()
+
+    def stopped() -> None:
+        if output is OutputStyle.NDJSON:
+            for one in batch.unfinished:
+                if not one.ended:
+                    print_json(one.facts(), output)
+        _print(batch.submitted, output)
+        _advise(batch, "stopped: ")
+
+    run(go(), stopped)
+    _print(batch.submitted, output)
+    if len(sources) > 1 and output is OutputStyle.TABLE:
+        board.summarise()
+    if batch.exit_code in {ExitCode.UNAVAILABLE, ExitCode.TIMED_OUT}:
+        _advise(batch)
+    if batch.exit_code:
+        raise typer.Exit(batch.exit_code)
+
+
+def _tell(one: Submitted, board: Board, output: OutputStyle) -> None:
+    """Tells what there is to tell of a file at once."""
+    if output is OutputStyle.NDJSON:
+        print_json(one.facts(), output)
+    if one.error is not None and not isinstance(one.error, NotSubmittedError):
+        named = "" if isinstance(one.error, ArtworkFileError) else f"{one.source.shown}: "
+        board.complain(f"{named}{explain(one.error)}")
+
+
+def _print(submitted: Sequence[Submitted], output: OutputStyle) -> None:
     if output is OutputStyle.JSON:
-        print_json([_facts(one) for one in submitted])
+        print_json([one.facts() for one in submitted])
+    if output is not OutputStyle.TABLE:
         return
     table = listing("DESIGN", "STATE", "PRINT", "FILE", "FILES")
     for one in submitted:
@@ -177,19 +161,24 @@ def _print(submitted: list[Submitted], output: OutputStyle) -> None:
                 one.design.id,
                 styled_state(one.design.message).append(note),
                 verdict(one.design.message),
-                Text(str(one.path)),
-                Text(str(one.folder or "-")),
+                Text(on_one_line(one.source.shown)),
+                Text(on_one_line(str(one.folder or "-"))),
             )
     if table.row_count:
-        console().print(table)
+        print_table(table)
 
 
-def _facts(one: Submitted) -> dict[str, Any]:
-    facts: dict[str, Any] = {"file": str(one.path)}
-    if one.design is not None:
-        facts |= {"design": as_dict(one.design.message), "deduplicated": one.design.deduplicated}
-    if one.folder is not None:
-        facts["folder"] = str(one.folder)
-    if one.error is not None:
-        facts["error"] = explain(one.error)
-    return facts
+def _advise(batch: Batch, because: str = "") -> None:
+    """Says what is still under way or was never sent, and how to go on."""
+    under_way = [one.design.id for one in batch.unfinished if one.design is not None]
+    shown = error_console()
+    shown.print(f"{because}{len(under_way)} still under way, {len(batch.unsent)} not submitted", markup=False)
+    if under_way:
+        more = f" (and {len(under_way) - MOST_NAMED} more)" if len(under_way) > MOST_NAMED else ""
+        shown.print(
+            f"to follow what is under way: cutline watch {' '.join(under_way[:MOST_NAMED])}{more}", markup=False
+        )
+    if batch.unsent:
+        shown.print(
+            "the same command again submits the rest; what is still under way is joined, not made twice", markup=False
+        )
