@@ -25,9 +25,11 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("module", ["cutline", "cutline.client", "cutline.cli.__main__", "cutline.embedded"])
+@pytest.mark.parametrize(
+    "module", ["cutline", "cutline.client", "cutline.cli.__main__", "cutline.embedded", "cutline.testing"]
+)
 def test_import_is_light(module: str) -> None:
-    """Importing the SDK or the command line loads no pixel library, no broker client and no database driver."""
+    """None of these loads a pixel library, a broker client or a database driver: a laptop needs none of them."""
     script = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
     shown = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True, check=False)
     assert shown.returncode == 0, shown.stderr

@@ -12,6 +12,8 @@ from cutline.store.design_reads import DesignFilter
 from cutline.v1 import design_pb2
 from cutline.v1 import status_service_pb2 as pb
 
+__all__ = ["DesignFilter", "read_design_filter"]
+
 MAX_TEXT_CHARACTERS: Final = 200
 MAX_CONDITIONS: Final = 32
 
