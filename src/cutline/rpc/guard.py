@@ -28,6 +28,7 @@ from cutline.rpc.auth import Authenticator, credential_of
 from cutline.rpc.call import Call, enter_call
 from cutline.rpc.errors import refusal_of
 from cutline.rpc.limits import StreamLimits
+from cutline.rpc.patience import Patience
 from cutline.rpc.policy import demand
 from cutline.rpc.refusals import STATUS_DETAILS, Refusal
 from cutline.runtime.logging import get_logger
@@ -62,10 +63,13 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class CallGuard:
     """Wraps the handlers of one server."""
 
-    def __init__(self, *, authenticator: Authenticator, telemetry: Telemetry, streams: StreamLimits) -> None:
+    def __init__(
+        self, *, authenticator: Authenticator, telemetry: Telemetry, streams: StreamLimits, patience: Patience
+    ) -> None:
         self._authenticator = authenticator
         self._telemetry = telemetry
         self._streams = streams
+        self._patience = patience
 
     def guarded(
         self, method: str, scope: Scope, handler: grpc.RpcMethodHandler[Any, Any]
@@ -94,7 +98,9 @@ class CallGuard:
     def _unary(self, behavior: Behavior, scope: Scope, read: Read) -> Behavior:
         async def answer(body: bytes, exchange: _Exchange) -> Any:
             await self._identify(exchange, scope)
-            return await behavior(read(body), exchange.context)
+            response = await behavior(read(body), exchange.context)
+            self._patience.bound_answer()
+            return response
 
         return answer
 
@@ -104,14 +110,12 @@ class CallGuard:
         async def answer(body: bytes, exchange: _Exchange) -> None:
             call = await self._identify(exchange, scope)
             request = read(body)
-            with self._streams.admitted(call.principal.tenant):
+            with self._streams.admitted(call.principal):
                 if not generates:
                     await behavior(request, exchange.context)
                     return
-                write = exchange.context.write
                 async with aclosing(behavior(request, exchange.context)) as messages:
-                    async for message in messages:
-                        await write(message)
+                    await self._patience.write_all(messages, exchange.context.write)
 
         return answer
 
@@ -153,7 +157,8 @@ class CallGuard:
             except Exception as error:  # noqa: BLE001  (whatever it is, a client gets no text of it)
                 refusal = self._refusal(exchange, error)
                 code = refusal.code
-                await context.abort(code, refusal.message, (*exchange.trailers, (STATUS_DETAILS, refusal.details)))
+                trailers = (*exchange.trailers, (STATUS_DETAILS, refusal.details))
+                await self._patience.say_goodbye(context.abort(code, refusal.message, trailers))
             finally:
                 _finish(span, code)
                 duration_s.record(time.perf_counter() - began, measured[code])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health
@@ -13,8 +13,10 @@ from grpc_reflection.v1alpha import reflection
 
 from cutline.rpc.auth import Authenticator
 from cutline.rpc.guard import CallGuard
+from cutline.rpc.handler_task import know_handlers
 from cutline.rpc.health import Health
 from cutline.rpc.limits import StreamLimits
+from cutline.rpc.patience import Patience
 from cutline.rpc.policy import SERVICE_SCOPES
 from cutline.runtime.logging import get_logger
 from cutline.runtime.readiness import Readiness
@@ -23,8 +25,8 @@ from cutline.telemetry.setup import Telemetry
 
 log = get_logger(__name__)
 
-KEEPALIVE_MS = 30_000
-KEEPALIVE_TIMEOUT_MS = 10_000
+MAX_UNARY_CALLS: Final = 1_000
+"""Calls other than watches that one connection may have under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +63,27 @@ class RpcServer:
     ) -> None:
         self._settings = settings
         self._services = services
+        self._patience = Patience(settings.write_timeout_s, telemetry.metrics)
+        self._streams = StreamLimits(
+            most=settings.max_streams,
+            most_per_tenant=settings.max_streams_per_tenant,
+            most_per_key=settings.max_streams_per_key,
+        )
         self._guard = CallGuard(
             authenticator=authenticator,
             telemetry=telemetry,
-            streams=StreamLimits(most=settings.max_streams, most_per_tenant=settings.max_streams_per_tenant),
+            streams=self._streams,
+            patience=self._patience,
         )
         self._health = Health(readiness, tuple(service.name for service in services))
         self._server: grpc.aio.Server | None = None
         self.drain = drain or asyncio.Event()
         self.port = settings.listen.port
+
+    @property
+    def open_streams(self) -> int:
+        """Streams that are being served."""
+        return self._streams.open_count
 
     async def start(self) -> None:
         """Binds and serves; `port` is the real one afterwards.
@@ -77,6 +91,7 @@ class RpcServer:
         Raises:
             RuntimeError: The address cannot be bound.
         """
+        know_handlers(asyncio.get_running_loop())
         self._server = server = grpc.aio.server(options=_options(self._settings))
         registrar = _GuardedRegistrar(server, self._guard)
         for service in self._services:
@@ -86,7 +101,7 @@ class RpcServer:
             names = [service.name for service in self._services]
             names += [health.SERVICE_NAME, reflection.SERVICE_NAME]
             reflection.enable_server_reflection(names, server)  # type: ignore[no-untyped-call]  # has no types
-        self.port = server.add_insecure_port(str(self._settings.listen))
+        self.port = self._bind(server)
         await server.start()
         await self._health.start()
         log.info("rpc.listening", host=self._settings.listen.host, port=self.port)
@@ -99,7 +114,20 @@ class RpcServer:
         await self._health.stop()
         await self._pause()
         self.drain.set()
+        self._patience.end()
         await server.stop(self._settings.drain_grace_s)
+
+    def _bind(self, server: grpc.aio.Server) -> int:
+        address = self._settings.listen
+        try:
+            return server.add_insecure_port(str(address))
+        except RuntimeError as error:
+            msg = (
+                f"gRPC cannot listen on {address}: another process has the port, or the address is none of this machine"
+            )
+            if not self._settings.reuse_port:
+                msg += "; CUTLINE_GRPC_REUSEPORT=on lets several processes of one user share a port (Linux)"
+            raise RuntimeError(msg) from error
 
     async def _pause(self) -> None:
         """Goes on serving until balancers have noticed that health says no."""
@@ -135,11 +163,17 @@ def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)),
         ("grpc.max_connection_age_grace_ms", int(settings.max_connection_age_grace_s * 1000)),
-        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
-        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+        ("grpc.keepalive_time_ms", int(settings.keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", int(settings.keepalive_timeout_s * 1000)),
+        # A keepalive waits behind the pings that measure a connection; by default those have a minute.
+        ("grpc.http2.ping_timeout_ms", int(settings.keepalive_timeout_s * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
-        # Below what clients send by default here (30 s), else they are cut off for too many pings.
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_TIMEOUT_MS),
-        # A second process on the same port is a mistake to be told about, not a share of the traffic.
-        ("grpc.so_reuseport", 0),
+        # A watch may be silent for longer than two pings.
+        ("grpc.http2.max_pings_without_data", 0),
+        # Well below what clients here send by default (30 s), else they are cut off for too many pings.
+        ("grpc.http2.min_ping_interval_without_data_ms", int(settings.keepalive_s * 1000 / 3)),
+        # What one connection can hold up; the caps on streams count watches alone.
+        ("grpc.max_concurrent_streams", settings.max_streams + MAX_UNARY_CALLS),
+        # Unless it is wished, a second process on the port is a mistake to be told about, not a share of the traffic.
+        ("grpc.so_reuseport", int(settings.reuse_port)),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -57,9 +58,15 @@ class GrpcSettings:
         drain_grace_s: How long running calls may go on after the drain began.
         max_connection_age_s: When a connection is told to reconnect, so that new replicas get traffic.
         max_connection_age_grace_s: How long its running calls may go on after that.
+        keepalive_s: Silence of a connection after which its other end is asked for a sign of life. Clients may ask as
+            often, and up to three times as often.
+        keepalive_timeout_s: How long that sign may take before the connection counts as dead.
+        reuse_port: Whether other processes of this user may serve the same port (Linux).
+        write_timeout_s: How long a caller may leave unread what it asked for before its call is cut.
         max_message_bytes: Largest request.
         max_streams: Watch streams open in this process.
         max_streams_per_tenant: Watch streams open for one tenant in this process.
+        max_streams_per_key: Watch streams open with one credential in this process.
     """
 
     listen: ListenAddress
@@ -67,10 +74,15 @@ class GrpcSettings:
     drain_pause_s: float = 0.0
     drain_grace_s: float = 20.0
     max_connection_age_s: float = 1800.0
-    max_connection_age_grace_s: float = 120.0
+    max_connection_age_grace_s: float = 720.0
+    keepalive_s: float = 30.0
+    keepalive_timeout_s: float = 10.0
+    reuse_port: bool = False
+    write_timeout_s: float = 30.0
     max_message_bytes: int = 1_048_576
     max_streams: int = 10_000
     max_streams_per_tenant: int = 2_000
+    max_streams_per_key: int = 1_000
 
     @classmethod
     def read(cls, env: EnvReader, *, default_port: int = 0) -> GrpcSettings:
@@ -81,11 +93,24 @@ class GrpcSettings:
             drain_pause_s=env.duration_s("CUTLINE_GRPC_DRAIN_PAUSE", 0.0, high=60),
             drain_grace_s=env.duration_s("CUTLINE_GRPC_DRAIN_GRACE", 20.0, high=600),
             max_connection_age_s=env.duration_s("CUTLINE_GRPC_MAX_CONNECTION_AGE", 1800.0, low=1),
-            max_connection_age_grace_s=env.duration_s("CUTLINE_GRPC_MAX_CONNECTION_AGE_GRACE", 120.0, low=1),
+            max_connection_age_grace_s=env.duration_s("CUTLINE_GRPC_MAX_CONNECTION_AGE_GRACE", 720.0, low=1),
+            keepalive_s=env.duration_s("CUTLINE_GRPC_KEEPALIVE", 30.0, low=0.1, high=3600),
+            keepalive_timeout_s=env.duration_s("CUTLINE_GRPC_KEEPALIVE_TIMEOUT", 10.0, low=0.1, high=600),
+            reuse_port=_read_reuse_port(env),
+            write_timeout_s=env.duration_s("CUTLINE_WATCH_WRITE_TIMEOUT", 30.0, low=0.1, high=3600),
             max_message_bytes=env.integer("CUTLINE_GRPC_MAX_MESSAGE_BYTES", 1_048_576, low=65_536),
             max_streams=env.integer("CUTLINE_GRPC_MAX_STREAMS", 10_000, low=1),
             max_streams_per_tenant=env.integer("CUTLINE_GRPC_MAX_STREAMS_PER_TENANT", 2_000, low=1),
+            max_streams_per_key=env.integer("CUTLINE_GRPC_MAX_STREAMS_PER_KEY", 1_000, low=1),
         )
+
+
+def _read_reuse_port(env: EnvReader) -> bool:
+    name = "CUTLINE_GRPC_REUSEPORT"
+    wanted = env.flag(name, default=False)
+    if wanted and not sys.platform.startswith("linux"):
+        env.refuse(name, "works on Linux only: elsewhere one of the processes gets all connections")
+    return wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Metrics:
         watchers: Open watch streams (stream_kind).
         row_reads: Designs read for watchers (read_cause: snapshot, change, resync, catch_up).
         changes_told: Revisions and deletions that were news to a watcher, each once however many watch.
+        slow_readers: Streams ended because their callers did not read.
         rings: Doorbells (outcome: sent, heard, lost).
         bus_connected: 1 while the broker is reached, else 0.
         topology_differences: Settings of streams and consumers that are not as declared (reason: wrong, tunable).
@@ -53,6 +54,7 @@ class Metrics:
     watchers: UpDownCounter
     row_reads: Counter
     changes_told: Counter
+    slow_readers: Counter
     rings: Counter
     bus_connected: _Gauge
     topology_differences: _Gauge
@@ -85,6 +87,7 @@ class Metrics:
             watchers=meter.create_up_down_counter(Metric.WATCHERS, "{stream}", "Open watch streams."),
             row_reads=meter.create_counter(Metric.ROW_READS, "{row}", "Designs read for watchers."),
             changes_told=meter.create_counter(Metric.CHANGES_TOLD, "{change}", "Changes that were news to a watcher."),
+            slow_readers=meter.create_counter(Metric.SLOW_READERS, "{stream}", "Streams ended for not being read."),
             rings=meter.create_counter(Metric.RINGS, "{ring}", "Doorbells sent, heard and lost."),
             bus_connected=meter.create_gauge(Metric.BUS_CONNECTED, "1", "1 while the broker is reached."),
             topology_differences=meter.create_gauge(

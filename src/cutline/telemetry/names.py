@@ -74,6 +74,7 @@ class Metric(StrEnum):
     WATCHERS = "cutline.watchers"
     ROW_READS = "cutline.row_reads"
     CHANGES_TOLD = "cutline.changes_told"
+    SLOW_READERS = "cutline.slow_readers"
     RINGS = "cutline.rings"
     BUS_CONNECTED = "cutline.bus.connected"
     TOPOLOGY_DIFFERENCES = "cutline.topology.differences"

@@ -31,11 +31,13 @@ from cutline.v1 import (
 )
 
 LOOPBACK = ListenAddress("127.0.0.1", 0)
-SETTINGS = GrpcSettings(listen=LOOPBACK, drain_grace_s=20.0, max_streams=3, max_streams_per_tenant=2)
+SETTINGS = GrpcSettings(
+    listen=LOOPBACK, drain_grace_s=20.0, max_streams=3, max_streams_per_tenant=2, max_streams_per_key=2
+)
 
 
 class TenantAuthenticator:
-    """Takes `<tenant>:<scope>,<scope>` for a credential; anything without a colon is nobody's."""
+    """Takes `<tenant>:<scope>,<scope>` or `<tenant>/<key>:...` for a credential; without a colon it is nobody's."""
 
     async def authenticate(self, credential: str) -> Principal:
         """Reads the credential, and lets other calls run meanwhile."""
@@ -43,7 +45,8 @@ class TenantAuthenticator:
         tenant, colon, scopes = credential.partition(":")
         if not colon:
             raise UnauthenticatedError(Reason.UNAUTHENTICATED, "The API key is not valid.")
-        return Principal(tenant, "test", frozenset(Scope(scope) for scope in scopes.split(",") if scope))
+        tenant, _, key = tenant.partition("/")
+        return Principal(tenant, key or "test", frozenset(Scope(scope) for scope in scopes.split(",") if scope))
 
 
 @dataclass
@@ -59,7 +62,10 @@ class Ingest(ingest_service_pb2_grpc.IngestServiceServicer):
 
 @dataclass
 class Status(status_service_pb2_grpc.StatusServiceServicer):
-    """Streams one frame at once, then waits until it is told to drain; notes how its streams end."""
+    """Streams one frame at once, then waits until it is told to drain; notes how its streams end.
+
+    The design `flood` changes without end.
+    """
 
     drain: asyncio.Event
     ended: list[str] = field(default_factory=list)
@@ -67,12 +73,14 @@ class Status(status_service_pb2_grpc.StatusServiceServicer):
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def WatchDesign(  # noqa: N802
-        self, _request: Any, _context: Any
+        self, request: Any, _context: Any
     ) -> AsyncIterator[status_service_pb2.WatchDesignResponse]:
         """One frame, then the drain."""
         try:
             yield status_service_pb2.WatchDesignResponse(design=design_pb2.Design(id="d1"))
             self.opened.set()
+            while request.design_id == "flood":
+                yield status_service_pb2.WatchDesignResponse(design=design_pb2.Design(id="d1", title="x" * 500))
             await self.drain.wait()
             self.ended.append("drained")
             raise draining()
@@ -103,10 +111,10 @@ class Served:
         await call.code()
         return call
 
-    def watch(self, *, credential: str = "acme:designs:read") -> Any:
+    def watch(self, design_id: str = "", *, credential: str = "acme:designs:read") -> Any:
         """Opens WatchDesign."""
         return status_service_pb2_grpc.StatusServiceStub(self.channel).WatchDesign(
-            status_service_pb2.WatchDesignRequest(), metadata=_credential(credential)
+            status_service_pb2.WatchDesignRequest(design_id=design_id), metadata=_credential(credential)
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status as RpcStatus
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -25,10 +25,13 @@ async def _opened(served: Served, *, credential: str = "acme:designs:read") -> A
     return watch
 
 
-async def _reason(call: Any) -> str:
+async def _details(call: Any) -> RpcStatus:
     trailers = dict(await call.trailing_metadata())
-    status = RpcStatus.FromString(trailers["grpc-status-details-bin"])
-    return ErrorInfo.FromString(status.details[0].value).reason
+    return RpcStatus.FromString(trailers["grpc-status-details-bin"])
+
+
+async def _reason(call: Any) -> str:
+    return ErrorInfo.FromString((await _details(call)).details[0].value).reason
 
 
 def _health(served: Served) -> Any:
@@ -49,13 +52,16 @@ async def test_a_client_that_goes_away_ends_its_stream(serving: Serving) -> None
         assert served.status.ended == ["cancelled"] * 4
 
 
-async def test_streams_are_capped_by_tenant_and_in_all(serving: Serving) -> None:
-    """A tenant's third stream and the process's fourth are refused by name; the others go on."""
+async def test_streams_are_capped_by_key_by_tenant_and_in_all(serving: Serving) -> None:
+    """The third stream of a key and of a tenant and the process's fourth are refused by name; the others go on."""
     async with serving() as served:
         watches = [await _opened(served), await _opened(served)]
         refused = served.watch()
         assert await refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert await _reason(refused) == Reason.STREAM_LIMIT
+        assert (await _details(refused)).details[1].type_url.endswith(RetryInfo.DESCRIPTOR.full_name)
+        assert "2 streams of this key" in await refused.details()
+        refused = served.watch(credential="acme/second:designs:read")
         assert "2 streams of this tenant" in await refused.details()
         watches.append(await _opened(served, credential="other:designs:read"))
         refused = served.watch(credential="third:designs:read")
@@ -146,8 +152,8 @@ async def test_reflection_is_a_setting(serving: Serving, *, switched_on: bool) -
 
 
 async def test_a_port_that_is_taken_is_an_error(serving: Serving) -> None:
-    """Two servers never share a port by accident."""
+    """Two servers never share a port by accident, and the second one says what would let them."""
     async with serving() as served:
-        with pytest.raises(RuntimeError, match="bind"):
+        with pytest.raises(RuntimeError, match=r"another process has the port.*CUTLINE_GRPC_REUSEPORT"):
             async with serving(listen=type(served.server._settings.listen)("127.0.0.1", served.server.port)):
                 pass

@@ -1,0 +1,92 @@
+"""How long a server waits for callers to read what they asked for.
+
+gRPC takes a message only when the caller has made room for the one before. A caller who stops reading thus holds up its
+own stream and nobody else's; it costs one message, its watch and its call until it is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+from cutline.domain.errors import Reason, ResourceExhaustedError
+from cutline.rpc.handler_task import HandlerTask, let_go
+from cutline.telemetry.metrics import Metrics
+
+LONGEST_GOODBYE_S: Final = 5.0
+"""How long the last word to a caller who did not read may wait for its coming back."""
+
+DRAIN_S: Final = 0.25
+"""The same, and how long a stream's write may wait, while the process is ending."""
+
+RETRY_AFTER_S: Final = 1.0
+
+
+class Patience:
+    """Bounds what callers can hold up; one for all calls of a server.
+
+    Args:
+        limit_s: From the moment a caller stopped reading to the end of its call. A sixth of it, at most
+            LONGEST_GOODBYE_S, is left for the error: a caller who reads again meanwhile learns why it was cut.
+        metrics: Where slow readers are counted.
+    """
+
+    def __init__(self, limit_s: float, metrics: Metrics) -> None:
+        self._limit_s = limit_s
+        self._goodbye_s = min(limit_s / 6, LONGEST_GOODBYE_S)
+        self._write_s = limit_s - self._goodbye_s
+        self._metrics = metrics
+        self._streams: set[asyncio.Timeout] = set()
+
+    async def write_all(self, messages: AsyncIterator[Any], write: Callable[[Any], Awaitable[None]]) -> None:
+        """Writes a stream's messages one after the other.
+
+        Raises:
+            ResourceExhaustedError: The caller has stopped reading.
+        """
+        loop = asyncio.get_running_loop()
+        limit = asyncio.timeout(None)
+        self._streams.add(limit)
+        try:
+            async with limit:
+                async for message in messages:
+                    limit.reschedule(loop.time() + self._write_s)
+                    await write(message)
+                    limit.reschedule(None)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            self._metrics.slow_readers.add(1)
+            raise ResourceExhaustedError(
+                Reason.SLOW_READER,
+                f"The caller read nothing for {self._write_s:g} s; watch again to resume.",
+                retry_after_s=RETRY_AFTER_S,
+            ) from None
+        finally:
+            self._streams.discard(limit)
+
+    async def say_goodbye(self, abort: Awaitable[None]) -> None:
+        """Ends a call with an error, or without one where the caller does not take it."""
+        try:
+            async with asyncio.timeout(self._goodbye_s):
+                await abort
+        except TimeoutError:
+            let_go()
+            await asyncio.sleep(0)  # where the cancellation arrives
+
+    def bound_answer(self) -> None:
+        """Sees to it that the answer about to be returned by the running handler is read, or its call let go."""
+        task = asyncio.current_task()
+        if isinstance(task, HandlerTask):
+            timer = asyncio.get_running_loop().call_later(self._limit_s, task.let_go)
+            task.add_done_callback(lambda _task: timer.cancel())
+
+    def end(self) -> None:
+        """Is short with streams from now on: the process is ending."""
+        self._write_s = self._goodbye_s = min(DRAIN_S, self._goodbye_s)
+        now = asyncio.get_running_loop().time()
+        for limit in self._streams:
+            due = limit.when()
+            if due is not None and due > now + self._write_s:
+                limit.reschedule(now + self._write_s)
