@@ -1,0 +1,62 @@
+"""How much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured; the defaults are what the goals speak of.
+
+    Attributes:
+        watchers: Watchers in the measurements of speed.
+        per_s: Changes of single designs a second.
+        duration_s: Length of a run.
+        runs: Runs of which medians are told.
+        rounds: Changes that are told to all.
+        idle: Numbers of watchers whose memory is measured.
+        hold_s: How long the last of these is held.
+        slow: Readers that stop reading.
+        write_timeout_s: After this the service is to cut them.
+        churn_per_s: Watches opened and cancelled a second.
+        churn_s: For how long.
+        sample_s: Time between two looks at a process's memory.
+    """
+
+    watchers: int = 1000
+    per_s: float = 300.0
+    duration_s: float = 10.0
+    runs: int = 5
+    rounds: int = 20
+    idle: tuple[int, ...] = (1000, 5000, 10_000)
+    hold_s: float = 300.0
+    slow: int = 10
+    write_timeout_s: float = 5.0
+    churn_per_s: float = 50.0
+    churn_s: float = 1800.0
+    sample_s: float = 5.0
+
+    @classmethod
+    def quick(cls) -> Self:
+        """A little of everything: shows that it works, not how well."""
+        return cls(
+            watchers=100,
+            per_s=100.0,
+            duration_s=2.0,
+            runs=1,
+            rounds=2,
+            idle=(100, 200),
+            hold_s=4.0,
+            slow=2,
+            write_timeout_s=1.0,
+            churn_per_s=20.0,
+            churn_s=4.0,
+            sample_s=0.2,
+        )
+
+    @property
+    def designs(self) -> int:
+        """Designs that are needed at most."""
+        return max(self.watchers + self.slow, *self.idle)
