@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -12,11 +14,15 @@ import pytest
 from cutline.blobs.store import S3BlobStore
 from cutline.client import AsyncClient, ClientSettings
 from cutline.embedded.servers import EmbeddedServers
+from cutline.embedded.stack import EmbeddedStack
 from cutline.rpc.errors import refusal_of
 from cutline.rpc.refusals import STATUS_DETAILS
 from cutline.runtime.environment import EnvReader
 from cutline.runtime.settings import S3Settings
+from cutline.testing import FakeServer
 from cutline.v1 import ingest_service_pb2_grpc, status_service_pb2_grpc
+from tests.integration.client.servers import FakeSdkServer, RealServer, SdkServer
+from tests.support.sdk_clients import SDK_KINDS, sdk_client
 
 Answer = Any
 """A message, an exception or a bare code to refuse with, or a function of the request; a list of those for a stream."""
@@ -110,10 +116,55 @@ def scripted(services: tuple[ScriptedServices, str]) -> ScriptedServices:
     return services[0]
 
 
+@pytest.fixture(params=SDK_KINDS)
+def sdk_kind(request: pytest.FixtureRequest) -> str:
+    """Which client of the SDK a test uses: each test that asks runs with both."""
+    return str(request.param)
+
+
 @pytest.fixture
-async def client(services: tuple[ScriptedServices, str]) -> AsyncIterator[AsyncClient]:
+async def client(services: tuple[ScriptedServices, str], sdk_kind: str) -> AsyncIterator[AsyncClient]:
     """A client of the scripted services."""
-    async with AsyncClient(ClientSettings(services[1], services[1], "ck_test"), max_retries=3) as client:
+    async with sdk_client(sdk_kind, ClientSettings(services[1], services[1], "ck_test"), max_retries=3) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def stack() -> AsyncIterator[EmbeddedStack]:
+    """The real servers and services as processes, shared by the tests of this folder."""
+    with tempfile.TemporaryDirectory(prefix="cutline-sdk-") as folder:
+        async with EmbeddedStack(Path(folder)) as running:
+            yield running
+
+
+@pytest.fixture
+async def real_server(stack: EmbeddedStack) -> AsyncIterator[RealServer]:
+    """The real services; what a test holds goes on after it."""
+    server = RealServer(stack)
+    try:
+        yield server
+    finally:
+        await server.release()
+
+
+@pytest.fixture
+def fake_server() -> Iterator[FakeSdkServer]:
+    """A fake server of this test's own."""
+    with FakeServer() as fake:
+        yield FakeSdkServer(fake)
+
+
+@pytest.fixture(params=["real_server", "fake_server"], ids=["real", "fake"])
+def server(request: pytest.FixtureRequest) -> SdkServer:
+    """What the SDK talks to: each test that asks runs against the real services and against the fake server."""
+    found: SdkServer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+async def sdk(server: SdkServer, sdk_kind: str) -> AsyncIterator[AsyncClient]:
+    """A client of the server."""
+    async with sdk_client(sdk_kind, server.settings) as client:
         yield client
 
 

@@ -84,7 +84,7 @@ def kinds_of(data: bytes, path: Path) -> dict[str, Artwork]:
 
 @pytest.mark.parametrize("kind", ["path", "text", "bytes", "array", "file", "pipe"])
 def test_artwork_is_the_same_however_it_is_given_and_each_time_it_is_read(tmp_path: Path, kind: str) -> None:
-    """Size, digest and bytes agree for a path, bytes, a file object that stands elsewhere and one that cannot rewind."""
+    """Size, digest and bytes agree for a path, bytes, a file object that stands elsewhere, and one that cannot."""
     data = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 5000
     with ArtworkSource(kinds_of(data, tmp_path / "fox.png")[kind]) as found:
         assert (found.size_bytes, found.sha256) == (len(data), hashlib.sha256(data).hexdigest())
@@ -119,7 +119,7 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path: Path, more: bytes) -> N
             list(found.blocks_as_digested())
 
 
-def test_what_is_no_artwork_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_artwork_is_refused() -> None:
     """A number is a TypeError, and a file opened as text is told how to be opened."""
     with pytest.raises(TypeError, match="not int"):
         ArtworkSource(5)  # type: ignore[arg-type]  # what is tested
