@@ -53,7 +53,14 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         metrics=telemetry.metrics,
     )
     Doorbell(broker, Topology(namespace=settings.namespace), hub=hub, resync=resync, metrics=telemetry.metrics)
-    servicer = StatusServicer(database, hub, frames, sign=sign, heartbeat_s=settings.watch.heartbeat_s)
+    servicer = StatusServicer(
+        database,
+        hub,
+        frames,
+        sign=sign,
+        heartbeat_s=settings.watch.heartbeat_s,
+        max_age_s=settings.watch.max_age_s,
+    )
     drain = asyncio.Event()
     rpc = RpcServer(
         settings.grpc,

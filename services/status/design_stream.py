@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from cutline.contract.watch_messages import heartbeat_message
+from cutline.contract.watch_messages import heartbeat_message, reconnect_message
+from services.status.lifetime import Lifetime
 from services.status.watches import DesignWatch
 
 
-async def design_messages(watch: DesignWatch, *, heartbeat_s: float) -> AsyncGenerator[bytes, None]:
-    """WatchDesignResponse messages, to the end of the design's newest generation or of the design.
+async def design_messages(
+    watch: DesignWatch, *, after_revision: int, heartbeat_s: float, lifetime: Lifetime
+) -> AsyncGenerator[bytes, None]:
+    """WatchDesignResponse messages, to the end of the design's newest generation, of the design or of the lifetime.
+
+    Args:
+        watch: What the hub offers to.
+        after_revision: The last revision that the caller has seen.
+        heartbeat_s: Longest silence.
+        lifetime: When the caller is to come back.
 
     Raises:
         CutlineError: The watch was failed.
@@ -20,5 +29,9 @@ async def design_messages(watch: DesignWatch, *, heartbeat_s: float) -> AsyncGen
             yield frame.body
             if frame.last:
                 return
-        elif not await watch.wait(heartbeat_s):
+            after_revision = frame.revision
+        elif lifetime.over:
+            yield reconnect_message(after_revision)
+            return
+        elif not await watch.wait(min(heartbeat_s, lifetime.left_s)) and not lifetime.over:
             yield heartbeat_message()

@@ -94,7 +94,7 @@ class Hub:
             self.mark([key], ReadCause.CHANGE)
 
     def mark(self, keys: Iterable[DesignKey], cause: ReadCause) -> None:
-        """Has designs read at once; one that is marked already is read once for both causes, and counts for the first."""
+        """Has designs read at once; one that is marked twice is read once, and counts for the first cause."""
         for key in keys:
             self._marked.setdefault(key, cause)
         if self._marked:

@@ -23,6 +23,7 @@ from cutline.v1 import status_service_pb2 as pb
 from services.status.design_stream import design_messages
 from services.status.frames import FrameMaker
 from services.status.hub import Hub
+from services.status.lifetime import Lifetime
 from services.status.tenant_stream import TenantStream
 
 SERVICE: Final = "cutline.v1.StatusService"
@@ -41,16 +42,25 @@ class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
         frames: Makes what a tenant's watch is told while it catches up.
         sign: Signs the address of a file.
         heartbeat_s: Longest silence of a watch.
+        max_age_s: Greatest age of a watch.
     """
 
     def __init__(
-        self, database: Queryable, hub: Hub, frames: FrameMaker, *, sign: SignFile, heartbeat_s: float
+        self,
+        database: Queryable,
+        hub: Hub,
+        frames: FrameMaker,
+        *,
+        sign: SignFile,
+        heartbeat_s: float,
+        max_age_s: float,
     ) -> None:
         self._database = database
         self._hub = hub
         self._frames = frames
         self._sign = sign
         self._heartbeat_s = heartbeat_s
+        self._max_age_s = max_age_s
 
     async def GetDesign(self, request: pb.GetDesignRequest, context: Context) -> design_pb2.Design:  # noqa: N802, ARG002  (the contract's names)
         """Returns a design, with signed addresses of its files."""
@@ -88,7 +98,13 @@ class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
         if request.after_revision < 0:
             refuse("after_revision", f"{request.after_revision} is not 0 or more", "OUT_OF_RANGE")
         with self._hub.watch_design(tenant, design_id, after_revision=request.after_revision) as watch:
-            async with aclosing(design_messages(watch, heartbeat_s=self._heartbeat_s)) as messages:
+            stream = design_messages(
+                watch,
+                after_revision=request.after_revision,
+                heartbeat_s=self._heartbeat_s,
+                lifetime=Lifetime(self._max_age_s),
+            )
+            async with aclosing(stream) as messages:
                 async for message in messages:
                     yield message
 
@@ -105,6 +121,7 @@ class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
                 watch=watch,
                 point=point,
                 heartbeat_s=self._heartbeat_s,
+                lifetime=Lifetime(self._max_age_s),
             )
             async with aclosing(stream.messages()) as messages:
                 async for message in messages:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 
 from cutline.contract.tokens import ResumePoint, encode_resume_token, resume_token_invalid
-from cutline.contract.watch_messages import heartbeat_message, with_resume_token
+from cutline.contract.watch_messages import heartbeat_message, reconnect_message, with_resume_token
 from cutline.store.design_reads import DesignRow, Queryable, list_changed, list_unfinished, read_bounds
 from services.status.frames import FrameMaker
 from services.status.hub import Hub, ReadCause
+from services.status.lifetime import Lifetime
 from services.status.watches import Frame, TenantWatch
 
 PAGE_MOST = 100
@@ -25,6 +26,7 @@ class TenantStream:
         watch: What the hub offers to.
         point: Where to resume; None begins with the unfinished designs.
         heartbeat_s: Longest silence.
+        lifetime: When the caller is to come back.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class TenantStream:
         watch: TenantWatch,
         point: ResumePoint | None,
         heartbeat_s: float,
+        lifetime: Lifetime,
     ) -> None:
         self._database = database
         self._hub = hub
@@ -45,9 +48,10 @@ class TenantStream:
         self._watch = watch
         self._point = point
         self._heartbeat_s = heartbeat_s
+        self._lifetime = lifetime
 
     async def messages(self) -> AsyncGenerator[bytes, None]:
-        """WatchDesignsResponse messages, for ever.
+        """WatchDesignsResponse messages, to the end of the lifetime; a catch-up is never cut off by it.
 
         Raises:
             OutOfRangeError: The point lies in the future: it belongs to another database.
@@ -56,11 +60,13 @@ class TenantStream:
         while True:
             async for frame in self._catch_up():
                 yield self._message(frame.body)
-            if self._watch.lagging:
-                continue
-            yield self._message(heartbeat_message())  # says where the caller now stands
-            async for body in self._follow():
-                yield self._message(body)
+            if not self._watch.lagging:
+                yield self._message(heartbeat_message())  # says where the caller now stands
+                async for body in self._follow():
+                    yield self._message(body)
+            if self._lifetime.over:
+                yield self._message(reconnect_message())
+                return
 
     async def _catch_up(self) -> AsyncGenerator[Frame, None]:
         bounds = await read_bounds(self._database)
@@ -82,9 +88,9 @@ class TenantStream:
             self._point = ResumePoint(bounds.xmin)
 
     async def _follow(self) -> AsyncGenerator[bytes, None]:
-        """What the hub offers, until the watch lags."""
+        """What the hub offers, until the watch lags or the lifetime is over; what waits then is told on resume."""
         silent = False
-        while not self._watch.lagging:
+        while not self._watch.lagging and not self._lifetime.over:
             item = self._watch.take()
             if isinstance(item, Frame):
                 silent = False
@@ -95,9 +101,10 @@ class TenantStream:
                 silent = False
                 yield heartbeat_message()
             else:
-                silent = not await self._watch.wait(self._heartbeat_s)
+                silent = not await self._watch.wait(min(self._heartbeat_s, self._lifetime.left_s))
 
     def _told(self, row: DesignRow) -> Frame:
+        self._watch.check()
         frame = self._frames.of_row(row)
         self._watch.told(frame)
         return frame

@@ -59,6 +59,15 @@ class Watch(ABC):
         self._error = error
         self._news.set()
 
+    def check(self) -> None:
+        """Does nothing while the stream may go on.
+
+        Raises:
+            CutlineError: The watch was failed.
+        """
+        if self._error is not None:
+            raise self._error
+
     @abstractmethod
     def wants(self, row: DesignRow) -> bool:
         """Whether a row is to be told."""
@@ -79,8 +88,7 @@ class Watch(ABC):
                     await self._news.wait()
             except TimeoutError:
                 return False
-        if self._error is not None:
-            raise self._error
+        self.check()
         self._news.clear()
         return True
 

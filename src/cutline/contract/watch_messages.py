@@ -31,6 +31,11 @@ def heartbeat_message() -> bytes:
     return message.SerializeToString()
 
 
+def reconnect_message(after_revision: int = 0) -> bytes:
+    """The stream has grown old; `after_revision` is where a watch of one design goes on."""
+    return pb.WatchDesignResponse(reconnect=pb.Reconnect(after_revision=after_revision)).SerializeToString()
+
+
 def with_resume_token(message: bytes, token: str) -> bytes:
     """A message of WatchDesigns: any of the above and the token to resume behind it."""
     return message + pb.WatchDesignsResponse(resume_token=token).SerializeToString()

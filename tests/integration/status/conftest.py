@@ -253,6 +253,9 @@ class StandSettings:
     resync_s: float = 600.0
     resync_alone_s: float = 600.0
     queue_most: int = 100
+    max_age_s: float = 600.0
+    write_timeout_s: float = 30.0
+    drain_grace_s: float = 0.5
     hears: bool = True
 
 
@@ -291,12 +294,23 @@ async def stand(postgres_dsn: str, nats_url: str, tenant: str, stand_settings: S
         Doorbell(broker, Topology(), hub=hub, resync=resync, metrics=telemetry.metrics)
     drain = asyncio.Event()
     rpc = RpcServer(
-        GrpcSettings(ListenAddress("127.0.0.1", 0), drain_grace_s=0.5),
+        GrpcSettings(
+            ListenAddress("127.0.0.1", 0),
+            drain_grace_s=stand_settings.drain_grace_s,
+            write_timeout_s=stand_settings.write_timeout_s,
+        ),
         [
             RpcService(
                 SERVICE,
                 add_status_service,
-                StatusServicer(database, hub, frames, sign=sign, heartbeat_s=stand_settings.heartbeat_s),
+                StatusServicer(
+                    database,
+                    hub,
+                    frames,
+                    sign=sign,
+                    heartbeat_s=stand_settings.heartbeat_s,
+                    max_age_s=stand_settings.max_age_s,
+                ),
             )
         ],
         authenticator=ApiKeyAuthenticator(PostgresApiKeys(pool)),
