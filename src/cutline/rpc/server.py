@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -113,9 +114,11 @@ class RpcServer:
             return
         await self._health.stop()
         await self._pause()
+        streams, began_s = self.open_streams, time.monotonic()
         self.drain.set()
         self._patience.end()
         await server.stop(self._settings.drain_grace_s)
+        log.info("rpc.stopped", streams=streams, took_s=round(time.monotonic() - began_s, 3))
 
     def _bind(self, server: grpc.aio.Server) -> int:
         address = self._settings.listen

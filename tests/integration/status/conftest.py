@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import grpc
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from cutline.contract.designs import SignedAddress
 from cutline.contract.specs import resolved_spec_from_json, spec_to_json
@@ -26,7 +27,7 @@ from cutline.rpc.server import RpcServer, RpcService
 from cutline.runtime.environment import ListenAddress
 from cutline.runtime.lifecycle import BackgroundLoop, Lifecycle
 from cutline.runtime.readiness import Readiness
-from cutline.runtime.settings import GrpcSettings
+from cutline.runtime.settings import GrpcSettings, ShellSettings
 from cutline.store.ids import new_id
 from cutline.store.pool import Database
 from cutline.telemetry.setup import Telemetry
@@ -90,6 +91,8 @@ class Stand:
     hub: Hub
     resync: Resync
     broker: Broker
+    rpc: RpcServer
+    telemetry: Telemetry
     stub: pb_grpc.StatusServiceAsyncStub
     drain: asyncio.Event
     target: str
@@ -230,6 +233,12 @@ class Stand:
         payload = design_ring(design_id=design_id, tenant=tenant, revision=revision, state=state)
         await self.broker.client.publish(Topology().design_subject(tenant, design_id), payload)
 
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of a metric, summed over every series that has these labels."""
+        families = text_string_to_metric_families(self.telemetry.exposition().decode())
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
     def watch(
         self, tenant: str, design_id: UUID | str, *, after_revision: int = 0
     ) -> grpc.aio.UnaryStreamCall[pb.WatchDesignRequest, pb.WatchDesignResponse]:
@@ -272,7 +281,7 @@ async def stand(postgres_dsn: str, nats_url: str, tenant: str, stand_settings: S
     pool = Database(postgres_dsn, application_name="test", wait_s=20)
     database = CountingDatabase(pool)
     broker = Broker(nats_url, name="test", on_fatal=pytest.fail)
-    telemetry = Telemetry.silent()
+    telemetry = Telemetry.of_service("test", ShellSettings(ListenAddress("127.0.0.1", 0)))
     signed: list[str] = []
 
     def sign(object_key: str, file_name: str, media_type: str) -> SignedAddress:
@@ -329,12 +338,12 @@ async def stand(postgres_dsn: str, nats_url: str, tenant: str, stand_settings: S
         BackgroundLoop("resync", resync.run, fatal=pytest.fail),
         BackgroundLoop("drain", end_watches, fatal=pytest.fail),
     ]
-    async with Lifecycle([pool, broker, *loops, rpc]):
+    async with Lifecycle([telemetry, pool, broker, *loops, rpc]):
         assert await broker.wait_connected(20)
         target = f"127.0.0.1:{rpc.port}"
         async with grpc.aio.insecure_channel(target) as channel:
             stub: pb_grpc.StatusServiceAsyncStub = pb_grpc.StatusServiceStub(channel)
-            stand = Stand(connection, database, hub, resync, broker, stub, drain, target, signed=signed)
+            stand = Stand(connection, database, hub, resync, broker, rpc, telemetry, stub, drain, target, signed=signed)
             await stand.add_tenant(tenant)
             try:
                 yield stand

@@ -105,6 +105,8 @@ async def test_a_hundred_watchers_cost_one_row_read_per_change(stand: Stand, ten
         assert (await next_of(watch)).design.revision == revision
         assert await next_of(watch) == grpc.aio.EOF
     assert stand.database.design_reads == [1, 1]
+    assert stand.metric("cutline_row_reads_total", cutline_read_cause="change") == 2
+    assert stand.metric("cutline_changes_told_total") == 2
     assert sorted(stand.signed) == ["key-CUTOUT_PNG", "key-PRINT_PDF", "key-laptop"]
 
 
