@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 RUN_STAMP = $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults clean
+.PHONY: help run up down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults clients clean
 
 ##@ Use
 run: $(RUN_STAMP) ## Make stickers of the sample artworks, through every service, into out/
@@ -55,6 +55,9 @@ fmt: $(VENV)/dev.stamp ## Format the code and mend what can be mended
 
 proto: $(VENV)/dev.stamp ## Generate the code of the contract
 	@$(BIN)/python proto/generate.py
+
+clients: $(VENV)/dev.stamp ## Generate and build the clients in other languages, those whose toolchain is at hand
+	@$(BIN)/python clients/build.py
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(ARGS) pyproject.toml
 PINNED = --constraint requirements/dev.txt
