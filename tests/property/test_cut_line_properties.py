@@ -21,12 +21,15 @@ from cutline.imaging.cut_line.model import CutLine
 from cutline.imaging.cut_line.scale import longer_side_mm
 from cutline.imaging.outline import Outline, trace_outline
 from cutline.imaging.pipeline import make_sticker
-from cutline.imaging.shapes import closed, filled, offset, opened
+from cutline.imaging.shapes import closed, filled, offset
 from tests.support.drawn_art import artwork_of, cutout_of
 from tests.support.print_files import apart_mm, dxf_points, path_points, svg_points
 
 _OWN_REASONS = {Reason.NO_SUBJECT, Reason.SIZE_IMPOSSIBLE, Reason.CUT_LINE_IMPOSSIBLE}
 """Why art can be no sticker; that no line could be fitted to it is never one of them."""
+
+BLADE_MM = 0.04
+"""The least radius that is drawn, where one above 0 is asked for."""
 
 
 @st.composite
@@ -174,10 +177,16 @@ def opened_art(art: MultiPolygon, spec: ResolvedSpec) -> tuple[MultiPolygon, flo
 
 
 def _kept_at(scale: float, art: MultiPolygon, spec: ResolvedSpec) -> MultiPolygon:
-    """What the blade can follow of the art at another scale."""
+    """What the blade can follow of the art at another scale.
+
+    A tiny radius is drawn as if it were BLADE_MM: gaps are filled and corners bend with that. Yet all that a disc of
+    the radius asked for can reach is kept, threads thinner than the blade too. So it is drawn wider than it is, and a
+    part counts as large as it is drawn: measured without that, other parts would come and go at other scales.
+    """
     radius = spec.min_radius_mm
+    blade = max(radius, BLADE_MM) if radius > 0 else 0.0
     wanted = offset(filled(affinity.scale(art, scale, scale, origin=(0, 0))), spec.border_mm)
-    kept = opened(closed(wanted, radius), radius)
+    kept = offset(offset(closed(wanted, blade), -radius), blade)
     return MultiPolygon([part for part in kept.geoms if part.area >= 0.5])
 
 

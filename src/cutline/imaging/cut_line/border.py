@@ -80,7 +80,10 @@ def bordered_shape(art: BaseGeometry, spec: ResolvedSpec, *, sagitta_mm: float =
     solid = closed(wanted, blade_radius_mm(spec), sagitta_mm=sagitta_mm)
     reached = offset(solid, -EXACT * spec.min_radius_mm, sagitta_mm=sagitta_mm)
     kept = filled(offset(reached, opening_radius_mm(spec), sagitta_mm=sagitta_mm))
-    return polygons_of(MultiPolygon([part for part in kept.geoms if part.area >= MIN_PIECE_MM2]))
+    # What is drawn wider for the fit is no art: whether a piece counts must not hang on it.
+    return polygons_of(
+        MultiPolygon([part for part in kept.geoms if part.area - OPENED_SLACK_MM * part.length >= MIN_PIECE_MM2])
+    )
 
 
 def smoothed(pieces: MultiPolygon, spec: ResolvedSpec, slack_mm: float = SLACKS_MM[0]) -> MultiPolygon:
