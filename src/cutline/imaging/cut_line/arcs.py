@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cutline.imaging.cut_line.bezier import type_points
 
@@ -160,15 +161,31 @@ def _arc(ring: type_points, first: int, vertices: int) -> Arc | None:
     return Arc(first, vertices, centre, radius, 1 if turn > 0 else -1, float(angles[0]), abs(turn))
 
 
-def reaching_lines(arc: Arc, ring: type_points) -> Arc:
+def chords_of(arcs: list[Arc], count: int) -> NDArray[np.bool_]:
+    """Which edges of a ring of `count` are chords of any of the arcs."""
+    chords = np.zeros(count, dtype=bool)
+    for arc in arcs:
+        chords[np.arange(arc.first, arc.first + arc.vertices) % count] = True
+    return chords
+
+
+def reaching_lines(arc: Arc, ring: type_points, chords: NDArray[np.bool_]) -> Arc:
     """The arc, each end moved to where its circle touches the straight edge next to it, if there is one.
 
-    The chord next to a straight edge is often a part of one only, and belongs to the arc all the same.
+    The chord next to a straight edge is often a part of one only, and belongs to the arc all the same. A long chord of
+    the next arc is no straight edge.
+
+    Args:
+        arc: An arc of the ring.
+        ring: Vertices of shape (n, 2).
+        chords: Which edges of the ring, each numbered as the vertex it starts at, are chords of arcs.
     """
     count = len(ring)
     step_mm = arc.radius * arc.turn / arc.vertices
     for skip in range(MOST_SKIPPED + 1):
         vertex = (arc.first + arc.vertices + skip) % count
+        if chords[vertex]:
+            break
         edge = ring[(vertex + 1) % count] - ring[vertex]
         if (angle := _touching_line(arc, ring[vertex], edge, step_mm)) is not None:
             changed = ended(arc, angle, skip)
@@ -176,6 +193,8 @@ def reaching_lines(arc: Arc, ring: type_points) -> Arc:
             break
     for skip in range(MOST_SKIPPED + 1):
         vertex = (arc.first - skip) % count
+        if chords[vertex - 1]:
+            break
         edge = ring[vertex] - ring[vertex - 1]
         if (angle := _touching_line(arc, ring[vertex], edge, step_mm)) is not None:
             changed = started(arc, angle, skip, count)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cutline.imaging.cut_line.arcs import Arc, find_arcs, has_room, reaching_lines, touching
+from cutline.imaging.cut_line.arcs import Arc, chords_of, find_arcs, has_room, reaching_lines, touching
 from cutline.imaging.cut_line.bezier import BezierPath, line, type_points
 from cutline.imaging.cut_line.polyline import Polyline, unit
 from cutline.imaging.cut_line.span import Spans
@@ -114,8 +114,9 @@ def _clear_of(arcs: list[Arc], straight: NDArray[np.bool_]) -> list[Arc]:
 def _joined(ring: type_points, arcs: list[Arc], lengths: type_points) -> dict[int, Arc]:
     """Arcs by their first vertex, ended where their circles touch a line or each other."""
     count = len(ring)
-    current = [reaching_lines(arc, ring) for arc in arcs]
-    for number, arc in enumerate(current if len(current) > 1 else []):  # a chord of the next arc is no line to reach
+    chords = chords_of(arcs, count)
+    current = [reaching_lines(arc, ring, chords) for arc in arcs]
+    for number, arc in enumerate(current if len(current) > 1 else []):  # two short edges between them, one for each
         if not (has_room(current[number - 1], arc, count) and has_room(arc, current[(number + 1) % len(arcs)], count)):
             current[number] = arcs[number]
     for number in range(len(current) if len(current) > 1 else 0):

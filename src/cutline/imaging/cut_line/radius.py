@@ -56,7 +56,7 @@ def eased(control: type_points, min_radius_mm: float, most_moved_mm: float) -> t
     count = len(control)
     if min_radius_mm <= 0 or count < 4:
         return control
-    control = _without_crumbs(control, min_radius_mm)
+    control = _without_crumbs(control, min_radius_mm, most_moved_mm)
     count = len(control)
     stuck, given_up = np.zeros((2, count), dtype=bool)
     for _ in range(ROUNDS):
@@ -79,11 +79,12 @@ def eased(control: type_points, min_radius_mm: float, most_moved_mm: float) -> t
     return control
 
 
-def _without_crumbs(control: type_points, min_radius_mm: float) -> type_points:
+def _without_crumbs(control: type_points, min_radius_mm: float, most_moved_mm: float) -> type_points:
     """The cubics without those that are too short for their bend to mean anything, and bend too tight.
 
     Each neighbour of a crumb is stretched to its middle, where they meet with its mean direction. Next to a straight
-    line a crumb stays, since the line keeps its direction.
+    line a crumb stays, since the line keeps its direction; and where it turns so much that a long neighbour, tilted to
+    its mean direction, would move too far.
     """
     first, last = unit(control[:, 1] - control[:, 0]), unit(control[:, 3] - control[:, 2])
     chord = np.linalg.norm(control[:, 3] - control[:, 0], axis=1)
@@ -101,10 +102,22 @@ def _without_crumbs(control: type_points, min_radius_mm: float) -> type_points:
             continue
         point = (control[crumb, 0] + control[crumb, 3]) / 2
         tangent = unit(first[crumb] + last[crumb])
-        kept[crumb] = False
-        result[before, 2:] = point - np.linalg.norm(control[before, 3] - control[before, 2]) * tangent, point
-        result[after, :2] = point, point + np.linalg.norm(control[after, 1] - control[after, 0]) * tangent
+        beside = result[[before, after]]
+        beside[0, 2:] = point - np.linalg.norm(control[before, 3] - control[before, 2]) * tangent, point
+        beside[1, :2] = point, point + np.linalg.norm(control[after, 1] - control[after, 0]) * tangent
+        if _moved_mm(result[[before, after]], beside) <= most_moved_mm:
+            kept[crumb] = False
+            result[[before, after]] = beside
     return result[kept] if not kept.all() else control
+
+
+def _moved_mm(cubics: type_points, moved: type_points) -> float:
+    """How far the furthest point of some cubics (k, 4, 2) is moved across them."""
+    points = _points(cubics)
+    slope = np.gradient(points, axis=2)
+    away = _points(moved) - points
+    across = away[:, 0] * slope[:, 1] - away[:, 1] * slope[:, 0]
+    return float((np.abs(across) / np.maximum(np.hypot(slope[:, 0], slope[:, 1]), 1e-12)).max())
 
 
 def _lack(windows: type_points, min_radius_mm: float) -> NDArray[np.float64]:
