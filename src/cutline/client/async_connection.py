@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 import grpc
@@ -41,7 +42,7 @@ class AsyncConnection(Caller):
         self.target = target
         self._max_retries = max_retries
         self._timeout_s = timeout_s
-        self._closed = False
+        self._closed = asyncio.Event()
         credentials, options = credentials_of(settings, target), options_of(target)
         self.channel = (
             grpc.aio.insecure_channel(target, options=options)
@@ -50,9 +51,19 @@ class AsyncConnection(Caller):
         )
 
     async def close(self) -> None:
-        """Closes the channel and ends its streams."""
-        self._closed = True
+        """Closes the channel and ends its streams and pauses."""
+        self._closed.set()
         await self.channel.close()
+
+    async def pause(self, pause_s: float) -> None:
+        """Waits between two tries.
+
+        Raises:
+            ClientClosedError: The client is closed, or was closed meanwhile.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), pause_s)
+        self._must_be_open()
 
     async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[_Request, _Answer], request: _Request) -> _Answer:
         """Makes one call; repeats it while the service is unavailable or full.
@@ -78,7 +89,7 @@ class AsyncConnection(Caller):
                 except asyncio.CancelledError:
                     self._cancelled()
                     raise
-                await asyncio.sleep(pause_s)
+                await self.pause(pause_s)
 
     async def stream(
         self,
@@ -136,7 +147,7 @@ class AsyncConnection(Caller):
                 pause_s = watch.pause_s(error)
             finally:
                 await messages.aclose()
-            await asyncio.sleep(deadline.pause_s(pause_s))
+            await self.pause(deadline.pause_s(pause_s))
 
     async def pages(
         self,
@@ -160,11 +171,11 @@ class AsyncConnection(Caller):
             request.page_token = page.next_page_token
 
     def _must_be_open(self) -> None:
-        if self._closed:
+        if self._closed.is_set():
             raise ClientClosedError
 
     def _cancelled(self) -> None:
         """Tells calls that ended with the channel from those whose task was cancelled."""
         task = asyncio.current_task()
-        if self._closed and (task is None or not task.cancelling()):
+        if self._closed.is_set() and (task is None or not task.cancelling()):
             raise ClientClosedError from None

@@ -92,7 +92,7 @@ class AsyncDesigns:
         source = await asyncio.to_thread(ArtworkSource, artwork, filename=filename, media_type=media_type)
         with source, self._ingest.span("submit"):
             upload = await self._ingest.call(self._ingest_stub.CreateUpload, submission.upload(source))
-            await put_artwork_async(self._http, upload, source, on_upload=on_upload)
+            await put_artwork_async(self._http, upload, source, on_upload=on_upload, pause=self._ingest.pause)
             request = submission.submit(
                 upload, title=title or source.filename, labels=labels, reference=reference, job=job
             )
@@ -260,4 +260,4 @@ class AsyncDesigns:
             OSError: The folder cannot be written to.
         """
         design = await self.read(design_id)
-        return await download_files_async(self._http, files_of(design), Path(folder))
+        return await download_files_async(self._http, files_of(design), Path(folder), pause=self._status.pause)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -177,14 +177,16 @@ def _fetch(http: httpx.Client, file: RemoteFile, folder: Path, pause: Callable[[
         pause(pause_s)
 
 
-async def download_files_async(http: httpx.AsyncClient, files: list[RemoteFile], folder: Path) -> list[Path]:
+async def download_files_async(
+    http: httpx.AsyncClient, files: list[RemoteFile], folder: Path, *, pause: Callable[[float], Awaitable[None]]
+) -> list[Path]:
     """As `download_files`, a few at a time; what touches the disk runs in threads."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     turn = asyncio.Semaphore(AT_ONCE)
 
     async def fetch(file: RemoteFile) -> Path:
         async with turn:
-            return await _fetch_async(http, file, folder)
+            return await _fetch_async(http, file, folder, pause)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -194,7 +196,9 @@ async def download_files_async(http: httpx.AsyncClient, files: list[RemoteFile],
     return [task.result() for task in fetching]
 
 
-async def _fetch_async(http: httpx.AsyncClient, file: RemoteFile, folder: Path) -> Path:
+async def _fetch_async(
+    http: httpx.AsyncClient, file: RemoteFile, folder: Path, pause: Callable[[float], Awaitable[None]]
+) -> Path:
     tries = GetTries(file)
     while True:
         try:
@@ -206,4 +210,4 @@ async def _fetch_async(http: httpx.AsyncClient, file: RemoteFile, folder: Path) 
                 return await asyncio.to_thread(arrival.finish)
         except (DownloadError, httpx.TransportError) as error:
             pause_s = tries.pause_s(error)
-        await asyncio.sleep(pause_s)
+        await pause(pause_s)

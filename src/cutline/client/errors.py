@@ -177,7 +177,7 @@ class ApiError(ClientError):
 
     def _line(self) -> str:
         """All that helps in one line: every field at fault, when to come back, and where to look up a fault."""
-        text = " ".join(self.message.split())
+        text = self.message
         fields = "; ".join(f"{at.field}: {at.description}" for at in self.violations)
         if fields:
             text = fields if fields.startswith(text) else f"{text} ({fields})"
@@ -185,7 +185,7 @@ class ApiError(ClientError):
             text = f"{text} (in {self.retry_after_s:g} s)"
         if self.trace_id and self.code in _FAULTS:
             text = f"{text} [trace {self.trace_id}]"
-        return f"{self.reason}: {text}" if self.reason else text
+        return " ".join((f"{self.reason}: {text}" if self.reason else text).split())
 
 
 class InvalidArgumentError(ApiError):

@@ -15,6 +15,7 @@ from cutline.client.errors import (
     UnavailableError,
     WaitTimeoutError,
 )
+from cutline.domain.errors import Reason
 
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
@@ -22,8 +23,6 @@ SHORTEST_TRY_S: Final = 1.0
 
 _BROKEN: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED})
 """Codes that a broken connection has, beside UNAVAILABLE: proxies reset streams in many ways."""
-
-_SLOW_READER: Final = "SLOW_READER"
 
 
 class Backoff:
@@ -122,7 +121,7 @@ class Patience:
 def _may_resume(error: ApiError) -> bool:
     """Whether a watch can go on: its connection broke, its server shuts down, or it read too slowly or too much."""
     broken = error.code in _BROKEN and not error.reason
-    return broken or isinstance(error, UnavailableError) or (_may_pass(error) or error.reason == _SLOW_READER)
+    return broken or isinstance(error, UnavailableError) or (_may_pass(error) or error.reason == Reason.SLOW_READER)
 
 
 class Deadline:

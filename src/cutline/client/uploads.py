@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Final, Protocol
 
 import httpx
@@ -88,7 +88,12 @@ def put_artwork(
 
 
 async def put_artwork_async(
-    http: httpx.AsyncClient, address: SignedAddress, source: ArtworkSource, *, on_upload: OnUpload | None
+    http: httpx.AsyncClient,
+    address: SignedAddress,
+    source: ArtworkSource,
+    *,
+    on_upload: OnUpload | None = None,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """As `put_artwork`; files are read in a thread, and a callback may be a coroutine function."""
 
@@ -109,7 +114,7 @@ async def put_artwork_async(
             pause_s = tries.pause_s(_unreachable(address, error))
         except UploadError as error:
             pause_s = tries.pause_s(error)
-        await asyncio.sleep(pause_s)
+        await pause(pause_s)
 
 
 def _headers(address: SignedAddress, source: ArtworkSource) -> httpx.Headers:

@@ -25,7 +25,10 @@ from tests.integration.client.servers import FakeSdkServer, RealServer, SdkServe
 from tests.support.sdk_clients import SDK_KINDS, sdk_client
 
 Answer = Any
-"""A message, an exception or a bare code to refuse with, or a function of the request; a list of those for a stream."""
+"""A message, an exception or a bare code to refuse with, a function of the request, or ... for no answer at all.
+
+For a stream a list of those, or one to refuse it with.
+"""
 
 
 class ScriptedServices:
@@ -59,6 +62,8 @@ class ScriptedServices:
             for answer in await self._next(method, request, context):
                 if isinstance(answer, Exception):
                     await self._refuse(answer, context)
+                elif isinstance(answer, grpc.StatusCode):
+                    await context.abort(answer, "without details")
                 elif answer is ...:
                     await asyncio.Event().wait()
                 else:
@@ -73,6 +78,8 @@ class ScriptedServices:
             await self._refuse(answer, context)
         if isinstance(answer, grpc.StatusCode):
             await context.abort(answer, "without details")
+        if answer is ...:
+            await asyncio.Event().wait()
         return answer
 
     @staticmethod

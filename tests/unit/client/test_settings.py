@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cutline.client import ClientSettings, NotConfiguredError
+from cutline.client import BadSettingError, Client, ClientSettings, NotConfiguredError
 
 WHOLE = {"CUTLINE_INGEST_TARGET": "a:1", "CUTLINE_STATUS_TARGET": "b:2", "CUTLINE_API_KEY": "k"}
 
@@ -65,5 +65,47 @@ def test_the_only_other_instance_is_found_and_of_two_none(tmp_path: Path) -> Non
 
 
 def test_the_key_is_not_shown() -> None:
-    """A printed settings object does not hold the key."""
-    assert "secret" not in repr(ClientSettings("a", "b", "secret"))
+    """A printed settings object holds neither the key nor the token."""
+    assert "secret" not in repr(ClientSettings("a", "b", "secret-key", token="secret-token"))
+
+
+def test_every_setting_can_come_from_the_environment(tmp_path: Path) -> None:
+    """A token goes before a key, and files for TLS are taken as they are named."""
+    environ = WHOLE | {
+        "CUTLINE_TOKEN": "a.jwt.token",
+        "CUTLINE_CA_FILE": "ca.pem",
+        "CUTLINE_CLIENT_CERT_FILE": "client.pem",
+        "CUTLINE_CLIENT_KEY_FILE": "client.key",
+    }
+    found = ClientSettings.from_env(environ, folder=tmp_path)
+    assert (found.ca_file, found.client_cert_file, found.client_key_file) == ("ca.pem", "client.pem", "client.key")
+    assert (found.credential(), found.speaks_tls("127.0.0.1:1")) == ("a.jwt.token", True)
+    del environ["CUTLINE_API_KEY"]
+    assert ClientSettings.from_env(environ, folder=tmp_path).credential() == "a.jwt.token"
+
+
+@pytest.mark.parametrize(("text", "tls"), [("on", True), ("1", True), ("Off", False), ("0", False), ("", None)])
+def test_tls_is_on_off_or_not_said(tmp_path: Path, text: str, tls: bool | None) -> None:
+    """Off says that plaintext is meant; nothing leaves it to the address."""
+    assert ClientSettings.from_env(WHOLE | {"CUTLINE_TLS": text}, folder=tmp_path).tls is tls
+
+
+def test_a_switch_that_is_neither_is_refused(tmp_path: Path) -> None:
+    """A word that cannot be read is told with the variable and the words that can."""
+    with pytest.raises(BadSettingError, match=r"CUTLINE_TLS is 'maybe', not one of 1, true"):
+        ClientSettings.from_env(WHOLE | {"CUTLINE_TLS": "maybe"}, folder=tmp_path)
+
+
+def test_what_is_given_goes_before_the_environment(tmp_path: Path) -> None:
+    """A target stands for both, and a credential that is given is the only one."""
+    environ = WHOLE | {"CUTLINE_TOKEN": "from-env"}
+    found = ClientSettings.of(target="t:1", api_key="mine", environ=environ, folder=tmp_path)
+    assert (found.ingest_target, found.status_target, found.credential()) == ("t:1", "t:1", "mine")
+    assert ClientSettings.of(token=lambda: "made", environ=environ, folder=tmp_path).credential() == "made"
+    assert ClientSettings.of(target="t:1", api_key="k", environ={}, folder=tmp_path).api_key == "k"
+
+
+def test_settings_are_given_once() -> None:
+    """Settings beside an address or a credential are a mistake of the program."""
+    with pytest.raises(TypeError, match="settings are given"):
+        Client(ClientSettings("a", "b", "k"), api_key="other")
