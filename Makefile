@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 RUN_STAMP = $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults clients clean
+.PHONY: help run up down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults bench-watch-faults clients clean
 
 ##@ Use
 run: $(RUN_STAMP) ## Make stickers of the sample artworks, through every service, into out/
@@ -94,12 +94,15 @@ bench-stages: $(VENV)/dev.stamp ## Every step of a sticker beside decoding and e
 bench-faults: $(RUN_STAMP) ## Break everything in turn under load, then a cluster of NATS; recovery times and the books; ARGS=--quick
 	@$(BIN)/python -m bench.faults $(ARGS); first=$$?; $(BIN)/python -m bench.faults.cluster $(ARGS) && exit $$first
 
+bench-watch-faults: $(RUN_STAMP) ## Restart everything under 500 watchers; what each was not told, or told twice; ARGS=--quick
+	@$(BIN)/python -m bench.watch_faults $(ARGS)
+
 ##@ Other
 clean: ## Remove what was made: .venv, data, results, caches
 	@rm -rf $(VENV) .cutline out build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 help: ## List the tasks
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/venv.stamp:
 	@test -n "$(PYTHON)" || { echo "$(NO_PYTHON)" >&2; exit 1; }
