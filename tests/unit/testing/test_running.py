@@ -18,6 +18,18 @@ from cutline.client.settings import ClientSettings
 from cutline.testing import DesignState, FakeServer, Held
 from tests.support.polling import eventually
 
+# Packages that only the extras of the distribution bring.
+EXTRAS = "aioboto3 aiohttp asyncpg cv2 grpc_health grpc_reflection nats numpy PIL prometheus_client shapely structlog"
+BASE_ONLY = f"""
+import sys
+sys.modules.update(dict.fromkeys({EXTRAS.split()}))
+from cutline.client import Client
+from cutline.testing import FakeServer
+with FakeServer() as server, Client(server.settings) as client:
+    design = client.designs.submit(b"<svg/>")
+    design.wait()
+    print(design.state)
+"""
 PNG = b"\x89PNG\r\n\x1a\nnot quite a picture"
 
 
@@ -132,6 +144,12 @@ def test_the_command_line_reaches_it(server: FakeServer) -> None:
     )
     assert shown.returncode == 0, shown.stderr
     assert server.requests_of("ListDesigns")
+
+
+def test_the_base_install_is_enough() -> None:
+    """A sticker is made where none of the packages of the services and the engine can be imported."""
+    shown = subprocess.run((sys.executable, "-c", BASE_ONLY), capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stdout) == (0, "READY\n"), shown.stderr
 
 
 def test_health_is_served(server: FakeServer) -> None:
