@@ -12,20 +12,22 @@ import pytest
 import trustme
 
 from cutline.client import BadSettingError, Client, ClientSettings, UnavailableError
-from cutline.v1 import design_pb2, status_service_pb2, status_service_pb2_grpc
+from cutline.v1 import design_pb2, status_service_pb2
 from tests.support.sdk_clients import sdk_client
 
 
-class Status(status_service_pb2_grpc.StatusServiceServicer):
-    """Answers with the caller's credential in the place of the title, and with its certificate's name."""
+def get_design(request: status_service_pb2.GetDesignRequest, context: grpc.ServicerContext) -> design_pb2.Design:
+    """A design that says who asked: its title is the credential, its reference the name in the certificate."""
+    metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
+    names = [bytes(name) for name in context.auth_context().get("x509_subject_alternative_name", ())]
+    return design_pb2.Design(id=request.design_id, title=metadata["authorization"], reference=b"".join(names).decode())
 
-    def GetDesign(  # noqa: N802  (the name of the method)
-        self, request: status_service_pb2.GetDesignRequest, context: grpc.ServicerContext
-    ) -> design_pb2.Design:
-        """A design that says who asked."""
-        metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
-        names = context.auth_context().get("x509_subject_alternative_name", [b""])
-        return design_pb2.Design(id=request.design_id, title=metadata["authorization"], reference=names[0].decode())
+
+GET_DESIGN = grpc.unary_unary_rpc_method_handler(
+    get_design,
+    request_deserializer=status_service_pb2.GetDesignRequest.FromString,
+    response_serializer=design_pb2.Design.SerializeToString,
+)
 
 
 @dataclass
@@ -56,7 +58,8 @@ async def tls(tmp_path: Path) -> AsyncIterator[TlsStand]:
     pair = [(own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes())]
     with ThreadPoolExecutor(4) as threads:
         server = grpc.server(threads)
-        status_service_pb2_grpc.add_StatusServiceServicer_to_server(Status(), server)
+        handler = grpc.method_handlers_generic_handler("cutline.v1.StatusService", {"GetDesign": GET_DESIGN})
+        server.add_generic_rpc_handlers((handler,))
         port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials(pair))
         mutual = grpc.ssl_server_credentials(pair, authority.cert_pem.bytes(), require_client_auth=True)
         mutual_port = server.add_secure_port("127.0.0.1:0", mutual)
@@ -80,22 +83,22 @@ async def test_own_roots_are_trusted(tls: TlsStand, sdk_kind: str) -> None:
 async def test_a_client_certificate_is_shown(tls: TlsStand, sdk_kind: str) -> None:
     """With certificate and key the server knows who calls; without them it answers nothing."""
     settings = replace(tls.settings, status_target=tls.mutual_target)
-    files = {"client_cert_file": tls.folder / "client.pem", "client_key_file": tls.folder / "client.key"}
-    async with sdk_client(sdk_kind, replace(settings, **files)) as client:
+    shown = replace(settings, client_cert_file=tls.folder / "client.pem", client_key_file=tls.folder / "client.key")
+    async with sdk_client(sdk_kind, shown) as client:
         assert (await client.designs.read("d")).reference == "orders@example.com"
     async with sdk_client(sdk_kind, settings, max_retries=0) as client:
         with pytest.raises(UnavailableError):
             await client.designs.read("d")
 
 
-@pytest.mark.parametrize("other", [{"ca_file": "other.pem"}, {"ca_file": None, "tls": True}, {"ca_file": None}])
+@pytest.mark.parametrize(("ca_file", "speaks_tls"), [("other.pem", True), (None, True), (None, False)])
 async def test_a_server_nobody_vouches_for_gets_no_call(
-    tls: TlsStand, sdk_kind: str, other: dict[str, str | bool | None]
+    tls: TlsStand, sdk_kind: str, ca_file: str | None, speaks_tls: bool
 ) -> None:
     """Under another root, under the public ones, and in plaintext the call ends before anything was answered."""
-    if isinstance(file := other["ca_file"], str):
-        other = other | {"ca_file": str(tls.folder / file)}
-    async with sdk_client(sdk_kind, replace(tls.settings, **other), max_retries=0) as client:
+    roots = tls.folder / ca_file if ca_file else None
+    settings = replace(tls.settings, ca_file=roots, tls=speaks_tls)
+    async with sdk_client(sdk_kind, settings, max_retries=0) as client:
         with pytest.raises(UnavailableError, match=r"cannot be reached"):
             await client.designs.read("d")
 
