@@ -97,6 +97,9 @@ bench-faults: $(RUN_STAMP) ## Break everything in turn under load, then a cluste
 bench-watch-faults: $(RUN_STAMP) ## Restart everything under 500 watchers; what each was not told, or told twice; ARGS=--quick
 	@$(BIN)/python -m bench.watch_faults $(ARGS)
 
+bench-watch: $(RUN_STAMP) ## Watching at scale: latency, fan-out, reads, memory, churn, slow readers; 45 min; ARGS="--quick" or "--only latency fanout"
+	@$(BIN)/python -m bench.watch $(ARGS)
+
 ##@ Other
 clean: ## Remove what was made: .venv, data, results, caches
 	@rm -rf $(VENV) .cutline out build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

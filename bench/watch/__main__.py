@@ -25,7 +25,7 @@ from bench.watch.memory import churn, hold, memory
 from bench.watch.reads import reads
 from bench.watch.sizes import Size
 from bench.watch.slow import slow
-from bench.watch.stand import Stand, stand
+from bench.watch.stand import Stand, raise_file_limit, stand
 
 RESULTS: Final = Path(__file__).parents[1] / "results" / "watch.json"
 MEASURES: Final[dict[str, Callable[[Stand, Size], Awaitable[Outcome]]]] = {
@@ -42,6 +42,8 @@ MEASURES: Final[dict[str, Callable[[Stand, Size], Awaitable[Outcome]]]] = {
 async def measure(names: Sequence[str], size: Size) -> dict[str, Outcome]:
     """Measures one after the other and prints each as it is known."""
     outcomes: dict[str, Outcome] = {}
+    limit = raise_file_limit(size.open_files)
+    print(f"{os.cpu_count()} cores; RLIMIT_NOFILE {limit:,}, of which a process needs at most {size.open_files:,}")
     async with stand(size.designs) as stand_:
         for name in names:
             began_s = time.monotonic()

@@ -9,14 +9,15 @@ from collections.abc import Coroutine
 from typing import Final, TypeVar
 
 from bench.watch.figures import Outcome, Verdict, slope_per_minute
-from bench.watch.sizes import Size
-from bench.watch.stand import PER_CONNECTION, Callers, Stand, Status
+from bench.watch.sizes import PER_CONNECTION, Size
+from bench.watch.stand import Callers, Stand, Status
 
 GOAL_KB: Final = 40.0
 GOAL_HOLD_PERCENT: Final = 2.0
 GOAL_CHURN_PERCENT: Final = 5.0
 KB: Final = 1000.0
-_SETTLE_S: Final = 5.0
+_REST_S: Final = 5.0
+"""Pause behind work whose memory does not count."""
 _WARM_SHARE: Final = 1 / 6
 """Share of a churn that warms up: pools, caches and the allocator's arenas reach their size in it."""
 _ALIVE: Final = 100
@@ -36,7 +37,7 @@ async def memory(stand: Stand, size: Size) -> Outcome:
         async with stand.status() as status, stand.callers() as callers:
             base_bytes = await _base(stand, status, callers, size)
             took_s = await callers.watch(status.target, stand.designs[:watchers])
-            await _settle(size)
+            await asyncio.sleep(size.settle_s)
             grown_bytes = status.rss_bytes() - base_bytes
             per_watcher_kb = grown_bytes / watchers / KB
             verdicts.append(Verdict(f"memory of one idle watcher among {watchers:,}", per_watcher_kb, "kB", GOAL_KB))
@@ -55,7 +56,7 @@ async def hold(stand: Stand, size: Size) -> Outcome:
     async with stand.status() as status, stand.callers() as callers:
         base_bytes = await _base(stand, status, callers, size)
         await callers.watch(status.target, stand.designs[:watchers])
-        await _settle(size)
+        await asyncio.sleep(size.settle_s)
         await callers.take()
         cpu_s = status.cpu_s()
         samples = await _sampled(status, size, asyncio.sleep(size.hold_s))
@@ -106,7 +107,7 @@ async def churn(stand: Stand, size: Size) -> Outcome:
         samples = await _sampled(status, size, churning)
         outcomes = churning.result()
         left = (await status.metrics()).get("cutline_watchers", 0.0)
-        await _settle(size)
+        await asyncio.sleep(min(_REST_S, size.settle_s))
         rest_bytes = status.rss_bytes()
     warm_s = _WARM_SHARE * size.churn_s
     low, high = _extremes(samples, warm_s)
@@ -114,7 +115,7 @@ async def churn(stand: Stand, size: Size) -> Outcome:
     return Outcome(
         [
             Verdict(
-                f"churn, {size.churn_per_s:g}/s for {size.churn_s / 60:g} min: memory behind the first "
+                f"churn, {size.churn_per_s:g}/s for {size.churn_s / 60:.3g} min: memory behind the first "
                 f"{warm_s / 60:.2g} min, highest over lowest",
                 100 * (high - low) / low,
                 "%",
@@ -145,12 +146,8 @@ async def _base(stand: Stand, status: Status, callers: Callers, size: Size) -> i
     """Resident memory once every piece of code has run: one watch was served and is gone."""
     await callers.watch(status.target, [*stand.designs[:2]])
     await callers.close()
-    await _settle(size)
+    await asyncio.sleep(min(_REST_S, size.settle_s))
     return status.rss_bytes()
-
-
-async def _settle(size: Size) -> None:
-    await asyncio.sleep(min(_SETTLE_S, 4 * size.sample_s))
 
 
 async def _sampled(status: Status, size: Size, until: Coroutine[None, None, _T] | asyncio.Task[_T]) -> Samples:

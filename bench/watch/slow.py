@@ -14,8 +14,6 @@ from bench.watch.stand import Callers, Stand, Status
 
 HOT_PER_S: Final = 200.0
 """Changes a second of the design that slow readers watch."""
-FILL_S: Final = 3.0
-"""How long it may take until what the transport buffers is full: only then does a write begin to wait."""
 _LOOK_S: Final = 0.05
 _PATIENCE_S: Final = 30.0
 
@@ -42,7 +40,7 @@ async def slow(stand: Stand, size: Size) -> Outcome:
                 f"{size.slow} readers that stop reading: last one cut after (write timeout {size.write_timeout_s:g} s)",
                 cut_s,
                 "s",
-                size.write_timeout_s + FILL_S,
+                size.write_timeout_s + size.fill_s,
             ),
             Verdict("others beside slow readers, commit to client, p50", beside.p50_ms, "ms", GOAL_P50_MS),
             Verdict("others beside slow readers, commit to client, p99", beside.p99_ms, "ms", GOAL_P99_MS),
@@ -64,7 +62,7 @@ async def slow(stand: Stand, size: Size) -> Outcome:
 
 
 def _length_s(size: Size) -> float:
-    return size.write_timeout_s + FILL_S + size.duration_s / 2
+    return size.write_timeout_s + size.fill_s + size.duration_s / 2
 
 
 async def _others(stand: Stand, callers: Callers, numbers: list[int], size: Size, *, hot: int) -> tuple[Times, int]:

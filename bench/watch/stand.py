@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.delivery.floor import Floor, cpu_s, floor
 from bench.submit import store_key
 from bench.watch.asking import Program, program
+from bench.watch.sizes import PER_CONNECTION
 from bench.watch.watchers import BARE, WATCH_DESIGN, WATCH_DESIGNS
 from cutline.contract.specs import spec_to_json
 from cutline.domain.sticker_spec import StickerSpec
@@ -29,9 +30,6 @@ from cutline.messaging.tickets import read_ticket
 from cutline.v1 import status_service_pb2 as pb
 
 CLIENTS: Final = 2
-PER_CONNECTION: Final = 50
-SPARE_FILES: Final = 500
-"""Files that a process holds besides the connections of its streams."""
 
 _SMALL_WINDOW: Final = {"grpc.http2.bdp_probe": 0, "grpc.http2.lookahead_bytes": 65_535}
 """A connection that buffers little, so that a reader who stops is felt soon."""
@@ -301,7 +299,6 @@ class Stand:
 @asynccontextmanager
 async def stand(designs: int) -> AsyncIterator[Stand]:
     """Starts the servers, writes designs and has their jobs claimed."""
-    raise_file_limit(2 * designs // PER_CONNECTION + SPARE_FILES)
     async with floor() as floor_:
         servers = floor_.stack.servers
         key = await store_key(servers.postgres_dsn)
