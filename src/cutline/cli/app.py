@@ -10,6 +10,7 @@ import typer
 from cutline.cli import designs, queue
 from cutline.cli.doctor import doctor
 from cutline.cli.options import with_no_color
+from cutline.cli.printing import console
 from cutline.cli.process import process
 from cutline.cli.submit import submit
 from cutline.cli.watch import watch
@@ -36,7 +37,7 @@ app.add_typer(queue.app, name="queue")
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(version("cutline"))
+        console().print(version("cutline"))
         raise typer.Exit
 
 

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from uuid import NAMESPACE_OID, uuid5
 
 from cutline.cli.artwork_files import Source
 from cutline.cli.board import Board
@@ -21,6 +22,7 @@ from cutline.client import (
     AsyncClient,
     AsyncDesign,
     ClientError,
+    ConflictError,
     DesignFailedError,
     PermissionDeniedError,
     UnauthenticatedError,
@@ -32,6 +34,10 @@ from cutline.v1 import job_pb2
 UPLOADS_AT_ONCE: Final = 8
 """However wide the window: each of them holds its artwork in memory."""
 TITLE_CHARACTERS: Final = 200
+
+
+class BatchConflictError(ClientError):
+    """Something else was submitted under this name of this batch."""
 
 
 class NotSubmittedError(ClientError):
@@ -59,6 +65,15 @@ class Submitted:
     error: ClientError | None = None
     ended: bool = False
 
+    @property
+    def complaint(self) -> str:
+        """What went wrong, and with which file; empty where nothing did."""
+        if self.error is None:
+            return ""
+        name = self.source.shown
+        why = explain(self.error).removeprefix(f"{name}: ").removeprefix(f"{Path(name).name}: ")
+        return f"{name}: {why}"
+
     def facts(self) -> dict[str, Any]:
         """What a program wants to know of it."""
         facts: dict[str, Any] = {"file": self.source.shown}
@@ -78,6 +93,7 @@ class Wishes:
     Attributes:
         wait: Whether a file holds its place in the window until its design has ended.
         timeout_s: Longest wait for each design, from its acceptance.
+        batch: Name that this submit is repeated under; empty means that a repeat is new work.
         out: Where the files of each design go, in a folder of its name; None fetches none.
         window: How many files are under way at once.
         input_data: What came from standard input.
@@ -93,6 +109,7 @@ class Wishes:
     timeout_s: float | None
     out: Path | None
     window: int
+    batch: str
     input_data: bytes
     input_name: str
 
@@ -133,6 +150,11 @@ class Batch:
         if self._halt is not None:
             for one in ahead:
                 self._end(one, NotSubmittedError(self._halt))
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether what was accepted is found again by a repeat."""
+        return bool(self._wishes.batch)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -186,17 +208,24 @@ class Batch:
             one.folder = folder
 
     async def _submit(self, client: AsyncClient, source: Source) -> AsyncDesign:
-        self._board.upload(source.name)
+        name, batch = source.name, self._wishes.batch
+        self._board.upload(name)
         artwork, filename = self._artwork(source)
-        return await client.designs.submit(
-            artwork,
-            self._wishes.spec,
-            filename=filename,
-            title=self._wishes.title or filename[:TITLE_CHARACTERS],
-            reference=self._wishes.reference,
-            labels=self._wishes.labels,
-            job=self._wishes.job,
-        )
+        try:
+            return await client.designs.submit(
+                artwork,
+                self._wishes.spec,
+                filename=filename,
+                title=self._wishes.title or filename[:TITLE_CHARACTERS],
+                reference=self._wishes.reference,
+                labels=self._wishes.labels,
+                job=self._wishes.job,
+                request_id=str(uuid5(NAMESPACE_OID, f"{name} of cutline batch {batch}")) if batch else "",
+                on_upload=lambda sent_bytes, size_bytes: self._board.upload(name, sent_bytes / size_bytes),
+            )
+        except ConflictError:
+            message = f"was submitted under --batch {batch} before, with other bytes or other options"
+            raise BatchConflictError(message) from None
 
     def _artwork(self, source: Source) -> tuple[Path | bytes, str]:
         """The artwork, and what to call it in words that are Unicode, as not all file names are."""

@@ -20,6 +20,7 @@ from cutline.cli.printing import console
 from cutline.client import (
     ApiError,
     AsyncClient,
+    BadSettingError,
     ClientSettings,
     NotConfiguredError,
     NotFoundError,
@@ -128,6 +129,8 @@ def _wheels() -> Iterator[Check]:
 async def _services() -> list[Check]:
     try:
         settings = ClientSettings.from_env()
+    except BadSettingError as error:
+        return [Check("services", Health.WRONG, str(error), "correct it")]
     except NotConfiguredError as error:
         return [Check("services", Health.WRONG, str(error), "set the variables, or run `make up` in this folder")]
     nothing = str(uuid4())

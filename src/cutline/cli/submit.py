@@ -13,7 +13,7 @@ from rich.text import Text
 from cutline.cli.artwork_files import STANDARD_INPUT, Source, find_sources
 from cutline.cli.batch import Batch, NotSubmittedError, Submitted, Wishes
 from cutline.cli.board import Board
-from cutline.cli.failures import ExitCode, explain, run
+from cutline.cli.failures import ExitCode, run
 from cutline.cli.options import LaneName, Output, folder, parse_labels
 from cutline.cli.printing import (
     OutputStyle,
@@ -26,7 +26,6 @@ from cutline.cli.printing import (
     verdict,
 )
 from cutline.cli.spec_options import with_spec
-from cutline.client import ArtworkFileError
 from cutline.domain.sticker_spec import StickerSpec
 from cutline.v1 import job_pb2
 
@@ -67,6 +66,9 @@ def submit(
     window: Annotated[
         int, typer.Option(min=1, max=1000, help="Most designs unfinished at once while waiting, else uploads.")
     ] = 8,
+    batch: Annotated[
+        str, typer.Option(help="Name of this submit: repeated under it within 7 days, nothing is made twice.")
+    ] = "",
     output: Output = OutputStyle.TABLE,
 ) -> None:
     """Upload artwork and submit a design of each file.
@@ -88,6 +90,7 @@ def submit(
         timeout_s=timeout,
         out=out,
         window=window,
+        batch=batch,
         input_data=_standard_input(files),
         input_name=filename,
     )
@@ -144,8 +147,7 @@ def _tell(one: Submitted, board: Board, output: OutputStyle) -> None:
     if output is OutputStyle.NDJSON:
         print_json(one.facts(), output)
     if one.error is not None and not isinstance(one.error, NotSubmittedError):
-        named = "" if isinstance(one.error, ArtworkFileError) else f"{one.source.shown}: "
-        board.complain(f"{named}{explain(one.error)}")
+        board.complain(one.complaint)
 
 
 def _print(submitted: Sequence[Submitted], output: OutputStyle) -> None:
@@ -179,6 +181,5 @@ def _advise(batch: Batch, because: str = "") -> None:
             f"to follow what is under way: cutline watch {' '.join(under_way[:MOST_NAMED])}{more}", markup=False
         )
     if batch.unsent:
-        shown.print(
-            "the same command again submits the rest; what is still under way is joined, not made twice", markup=False
-        )
+        again = "nothing is" if batch.repeatable else "what is still under way is joined, not"
+        shown.print(f"the same command again submits the rest; {again} made twice", markup=False)

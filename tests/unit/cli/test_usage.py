@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -171,3 +172,16 @@ def test_a_full_standard_output_is_one_line() -> None:
         )
     assert ended.returncode == ExitCode.BAD_INPUT
     assert ended.stderr == "error: standard output: No space left on device\n"
+
+
+def test_a_reader_that_went_away_ends_the_command_quietly() -> None:
+    """Where nobody reads any more, as after `head`, nothing is said, and the code is that of a closed pipe."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "cutline.cli", "--version"], stdout=writer, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, b"")
