@@ -20,6 +20,7 @@ from cutline.store.expiry import (
 )
 from cutline.store.object_removals import finish_removal, take_removals
 from cutline.store.pool import Connection, Database
+from cutline.store.tombstones import forget_deleted
 from cutline.store.uploads import remove_unused_uploads
 from services.ingest.deletion import delete_and_tell
 from services.ingest.dispatch import Dispatch
@@ -65,6 +66,7 @@ class Retention:
             "jobs": partial(remove_ended_jobs, keep_s=keep.job_s, limit=BATCH),
             "dead_letters": partial(remove_dead_letters, keep_s=keep.dead_letter_s, limit=BATCH),
             "generations": partial(remove_superseded, keep_s=keep.superseded_s, limit=BATCH),
+            "tombstones": partial(forget_deleted, keep_s=keep.tombstone_s, limit=BATCH),
         }
 
     async def run(self) -> None:

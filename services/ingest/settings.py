@@ -85,6 +85,7 @@ class KeepSettings:
         request_s: Answers to request ids.
         superseded_s: Generations that a newer one has replaced, with their files.
         dead_letter_s: Dead letters, and the dead jobs that open ones name; as long as the broker keeps its copy.
+        tombstone_s: Ids of deleted designs, for watches that resume.
         orphan_s: Objects that no row names; longer than any attempt may take.
     """
 
@@ -94,6 +95,7 @@ class KeepSettings:
     request_s: float = 7 * DAY_S
     superseded_s: float = 7 * DAY_S
     dead_letter_s: float = 30 * DAY_S
+    tombstone_s: float = 7 * DAY_S
     orphan_s: float = DAY_S
 
     @classmethod
@@ -105,6 +107,7 @@ class KeepSettings:
             request_s=env.duration_s("CUTLINE_REQUEST_KEEP", 7 * DAY_S, low=60),
             superseded_s=env.duration_s("CUTLINE_SUPERSEDED_KEEP", 7 * DAY_S, low=60),
             dead_letter_s=env.duration_s("CUTLINE_DEAD_LETTER_KEEP", 30 * DAY_S, low=60),
+            tombstone_s=env.duration_s("CUTLINE_TOMBSTONE_KEEP", 7 * DAY_S, low=60),
             orphan_s=env.duration_s("CUTLINE_ORPHAN_AGE", DAY_S, low=3600),
         )
 

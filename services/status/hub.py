@@ -18,6 +18,7 @@ from uuid import UUID
 from cutline.domain.errors import CutlineError, Reason, UnavailableError
 from cutline.runtime.logging import get_logger
 from cutline.store.design_reads import DesignKey, Queryable, read_designs
+from cutline.store.tombstones import read_deleted
 from cutline.telemetry.names import Attribute, Span
 from cutline.telemetry.setup import Telemetry
 from services.status.frames import FrameMaker
@@ -111,9 +112,14 @@ class Hub:
         number = self._reads
         with self._tracer.start_as_current_span(Span.WATCH_READ):
             rows = await read_designs(self._database, list(marked))
+            missing = [key for key in marked if key not in rows and self.topics.awaited_back(key)]
+            deleted = await read_deleted(self._database, missing) if missing else frozenset()
         self.note_reads(marked.values())
         for key, cause in marked.items():
-            if self.topics.tell(key, rows.get(key), read=number) and cause is not ReadCause.SNAPSHOT:
+            if (
+                self.topics.tell(key, rows.get(key), read=number, deleted=key in deleted)
+                and cause is not ReadCause.SNAPSHOT
+            ):
                 self._metrics.changes_told.add(1)
             await asyncio.sleep(0)  # those told may write before the next is serialised
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
+from uuid import UUID
 
 from cutline.runtime.logging import get_logger
 from cutline.store.design_reads import DesignKey, Queryable, list_changes, read_bounds, read_revisions
+from cutline.store.tombstones import list_deleted
 from cutline.telemetry.metrics import Metrics
 from services.status.hub import READ_MOST, Hub, ReadCause
-from services.status.watches import TenantWatch
+from services.status.watches import GONE, TenantWatch
 
 log = get_logger(__name__)
 
@@ -87,7 +89,9 @@ class Resync:
         if not live:
             return
         bounds = await read_bounds(self._database)
-        await self._tell_changes(tenant, min(watch.resume_xid for watch in live), live)
+        since_xid = min(watch.resume_xid for watch in live)
+        await self._tell_changes(tenant, since_xid, live)
+        await self._tell_deleted(tenant, since_xid, live)
         for watch in live:
             watch.mark(bounds.xmin)
 
@@ -95,13 +99,26 @@ class Resync:
         after = None
         while True:
             changes = await list_changes(self._database, tenant, since_xid=since_xid, after=after, limit=COMPARE_MOST)
-            behind: list[DesignKey] = [
-                (tenant, change.design_id)
-                for change in changes
-                if any(watch.behind(change.design_id, change.revision) for watch in live)
-            ]
-            for begin in range(0, len(behind), READ_MOST):
-                await self._hub.read(dict.fromkeys(behind[begin : begin + READ_MOST], ReadCause.RESYNC))
+            await self._tell(tenant, {change.design_id: change.revision for change in changes}, live)
             if len(changes) < COMPARE_MOST:
                 return
             since_xid, after = changes[-1].change_xid, changes[-1].design_id
+
+    async def _tell_deleted(self, tenant: str, since_xid: int, live: list[TenantWatch]) -> None:
+        after = None
+        while True:
+            deleted = await list_deleted(self._database, tenant, since_xid=since_xid, after=after, limit=COMPARE_MOST)
+            await self._tell(tenant, {tombstone.design_id: GONE for tombstone in deleted}, live)
+            if len(deleted) < COMPARE_MOST:
+                return
+            since_xid, after = deleted[-1].change_xid, deleted[-1].design_id
+
+    async def _tell(self, tenant: str, revisions: Mapping[UUID, int], live: list[TenantWatch]) -> None:
+        """Reads the designs at whose revision some watch is not yet."""
+        behind: list[DesignKey] = [
+            (tenant, design_id)
+            for design_id, revision in revisions.items()
+            if any(watch.behind(design_id, revision) for watch in live)
+        ]
+        for begin in range(0, len(behind), READ_MOST):
+            await self._hub.read(dict.fromkeys(behind[begin : begin + READ_MOST], ReadCause.RESYNC))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
 from cutline.contract.tokens import ResumePoint, encode_resume_token, resume_token_invalid
 from cutline.contract.watch_messages import heartbeat_message, reconnect_message, with_resume_token
-from cutline.store.design_reads import DesignRow, Queryable, list_changed, list_unfinished, read_bounds
+from cutline.store.design_reads import DesignRow, Queryable, read_bounds
+from cutline.store.tombstones import read_horizon
 from services.status.frames import FrameMaker
-from services.status.hub import Hub, ReadCause
+from services.status.hub import Hub
 from services.status.lifetime import Lifetime
-from services.status.watches import Frame, TenantWatch
-
-PAGE_MOST = 100
+from services.status.tenant_pages import TenantPages
+from services.status.watches import GONE, Frame, TenantWatch
 
 
 class TenantStream:
@@ -42,7 +42,7 @@ class TenantStream:
         lifetime: Lifetime,
     ) -> None:
         self._database = database
-        self._hub = hub
+        self._pages = TenantPages(database, hub, tenant)
         self._frames = frames
         self._tenant = tenant
         self._watch = watch
@@ -54,7 +54,8 @@ class TenantStream:
         """WatchDesignsResponse messages, to the end of the lifetime; a catch-up is never cut off by it.
 
         Raises:
-            OutOfRangeError: The point lies in the future: it belongs to another database.
+            OutOfRangeError: The point lies in the future: it belongs to another database. Or it lies so far back that
+                deletes since then are forgotten.
             CutlineError: The watch was failed.
         """
         while True:
@@ -73,19 +74,32 @@ class TenantStream:
         resumed = self._point
         if resumed is not None and resumed.xid > bounds.xmax:
             raise resume_token_invalid()
-        begun = resumed or ResumePoint(bounds.xmin, snapshot_due=True)
-        self._point = begun
+        self._point = begun = resumed or ResumePoint(bounds.xmin, snapshot_due=True)
         self._watch.begin_catch_up(0 if begun.snapshot_due else begun.xid)
         if begun.snapshot_due:
-            async for row in self._unfinished():
-                if self._watch.wants(row):
-                    yield self._told(row)
+            async for frame in self._rows(self._pages.unfinished()):
+                yield frame
         if resumed is not None:
-            async for row in self._changed(resumed.xid):
-                if self._watch.wants(row):
-                    yield self._told(row)
+            async for frame in self._deletes(resumed.xid):
+                yield frame
+            async for frame in self._rows(self._pages.changed(resumed.xid)):
+                yield frame
         if self._watch.end_catch_up(bounds.xmin):
             self._point = ResumePoint(bounds.xmin)
+
+    async def _rows(self, rows: AsyncGenerator[DesignRow, None]) -> AsyncGenerator[Frame, None]:
+        async for row in rows:
+            if self._watch.wants(row):
+                for frame in self._told(self._frames.of_row(row)):
+                    yield frame
+
+    async def _deletes(self, since_xid: int) -> AsyncGenerator[Frame, None]:
+        async for tombstone in self._pages.deleted(since_xid):
+            if self._watch.behind(tombstone.design_id, GONE):
+                for frame in self._told(self._frames.of_deleted(tombstone.design_id, tombstone.change_xid)):
+                    yield frame
+        if since_xid <= await read_horizon(self._database, self._tenant):
+            raise resume_token_invalid()
 
     async def _follow(self) -> AsyncGenerator[bytes, None]:
         """What the hub offers, until the watch lags or the lifetime is over; what waits then is told on resume."""
@@ -103,36 +117,13 @@ class TenantStream:
             else:
                 silent = not await self._watch.wait(min(self._heartbeat_s, self._lifetime.left_s))
 
-    def _told(self, row: DesignRow) -> Frame:
+    def _told(self, frame: Frame) -> list[Frame]:
+        """A frame that was read here, behind the terminal ones of its design that waited."""
         self._watch.check()
-        frame = self._frames.of_row(row)
+        frames = [*self._watch.overtaken(frame.design_id), frame]
         self._watch.told(frame)
-        return frame
+        return frames
 
     def _message(self, body: bytes) -> bytes:
         point = self._point
         return with_resume_token(body, encode_resume_token(point, tenant=self._tenant)) if point else body
-
-    async def _unfinished(self) -> AsyncGenerator[DesignRow, None]:
-        after = None
-        while True:
-            page = await list_unfinished(self._database, self._tenant, after=after, limit=PAGE_MOST)
-            for row in self._counted(page):
-                yield row
-            if len(page) < PAGE_MOST:
-                return
-            after = page[-1].design_id
-
-    async def _changed(self, since_xid: int) -> AsyncGenerator[DesignRow, None]:
-        after = None
-        while True:
-            page = await list_changed(self._database, self._tenant, since_xid=since_xid, after=after, limit=PAGE_MOST)
-            for row in self._counted(page):
-                yield row
-            if len(page) < PAGE_MOST:
-                return
-            since_xid, after = page[-1].change_xid, page[-1].design_id
-
-    def _counted(self, page: Sequence[DesignRow]) -> Sequence[DesignRow]:
-        self._hub.note_reads([ReadCause.CATCH_UP] * len(page))
-        return page

@@ -18,6 +18,9 @@ from cutline.store.design_reads import DesignRow
 GONE: Final = 2**63
 """Above every revision: nothing is told of a design after it was deleted."""
 
+UNKNOWN_XID: Final = 2**64
+"""Stands for the transaction of a delete that was found by the design's absence; above every real one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -98,11 +101,13 @@ class DesignWatch(Watch):
 
     Attributes:
         answered: Whether the design was found at all, so that its absence means that it was deleted.
+        resumed: Whether the caller says that it has seen the design before.
     """
 
     def __init__(self, first_read: int, *, after_revision: int) -> None:
         super().__init__(first_read)
         self.answered = False
+        self.resumed = after_revision > 0
         self._newest = after_revision
         self._waiting: Frame | None = None
         self._ended = False
@@ -206,6 +211,15 @@ class TenantWatch(Watch):
         """Notes that the stream tells a frame."""
         self._told[frame.design_id] = (frame.revision, frame.change_xid)
 
+    def overtaken(self, design_id: UUID) -> list[Frame]:
+        """Takes what waits of a design off the queue, for something newer is about to be told; its terminal frames."""
+        if self._queued.pop(design_id, None) is None:
+            return []
+        waiting = [item for item in self._queue.values() if isinstance(item, Frame) and item.design_id == design_id]
+        for frame in waiting:
+            del self._queue[(design_id, frame.revision) if frame.last else design_id]
+        return [frame for frame in waiting if frame.terminal]
+
     def take(self) -> Frame | ResumeMark | None:
         """The first of the queue, if it holds anything."""
         if not self._queue:
@@ -218,5 +232,10 @@ class TenantWatch(Watch):
         return item
 
     def _advance(self, xid: int) -> None:
+        """Forgets what was told before `xid`; a delete of unknown time is kept until the next comparison is over."""
         self.resume_xid = xid
-        self._told = {design: told for design, told in self._told.items() if told[1] >= xid}
+        self._told = {
+            design: (revision, xid if changed == UNKNOWN_XID else changed)
+            for design, (revision, changed) in self._told.items()
+            if changed >= xid
+        }

@@ -83,6 +83,7 @@ class StatusServiceServicer:
         Intermediate revisions may be merged, the terminal one never. To resume, pass the last revision seen.
         A stream grows only so old: one that ends OK behind a reconnect message is not finished, watch again at once.
         UNAVAILABLE with RetryInfo asks to resume elsewhere; back off with jitter. NOT_FOUND/DESIGN_NOT_FOUND.
+        A caller who resumes on a design that was deleted in the last 7 days is told so, and not that there is none.
         RESOURCE_EXHAUSTED/STREAM_LIMIT where too many streams are open, /SLOW_READER where the caller did not read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -92,7 +93,9 @@ class StatusServiceServicer:
     def WatchDesigns(self, request, context):
         """Sends the tenant's unfinished designs, then every change of every design of the tenant, until a reconnect message
         ends it OK, as it does WatchDesign; errors are those of WatchDesign, too.
-        To resume, pass the last resume_token seen; OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one.
+        To resume, pass the last resume_token seen; what changed since is told, deletes of the last 7 days included.
+        OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one: it is none of this tenant's, or deletes since it
+        are forgotten.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,12 +47,15 @@ class StatusServiceStub:
     Intermediate revisions may be merged, the terminal one never. To resume, pass the last revision seen.
     A stream grows only so old: one that ends OK behind a reconnect message is not finished, watch again at once.
     UNAVAILABLE with RetryInfo asks to resume elsewhere; back off with jitter. NOT_FOUND/DESIGN_NOT_FOUND.
+    A caller who resumes on a design that was deleted in the last 7 days is told so, and not that there is none.
     RESOURCE_EXHAUSTED/STREAM_LIMIT where too many streams are open, /SLOW_READER where the caller did not read.
     """
     WatchDesigns: _grpc.UnaryStreamMultiCallable[_status_service_pb2.WatchDesignsRequest, _status_service_pb2.WatchDesignsResponse]
     """Sends the tenant's unfinished designs, then every change of every design of the tenant, until a reconnect message
     ends it OK, as it does WatchDesign; errors are those of WatchDesign, too.
-    To resume, pass the last resume_token seen; OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one.
+    To resume, pass the last resume_token seen; what changed since is told, deletes of the last 7 days included.
+    OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one: it is none of this tenant's, or deletes since it
+    are forgotten.
     """
 
 @_typing.type_check_only
@@ -73,12 +76,15 @@ class StatusServiceAsyncStub(StatusServiceStub):
     Intermediate revisions may be merged, the terminal one never. To resume, pass the last revision seen.
     A stream grows only so old: one that ends OK behind a reconnect message is not finished, watch again at once.
     UNAVAILABLE with RetryInfo asks to resume elsewhere; back off with jitter. NOT_FOUND/DESIGN_NOT_FOUND.
+    A caller who resumes on a design that was deleted in the last 7 days is told so, and not that there is none.
     RESOURCE_EXHAUSTED/STREAM_LIMIT where too many streams are open, /SLOW_READER where the caller did not read.
     """
     WatchDesigns: _aio.UnaryStreamMultiCallable[_status_service_pb2.WatchDesignsRequest, _status_service_pb2.WatchDesignsResponse]  # type: ignore[assignment]
     """Sends the tenant's unfinished designs, then every change of every design of the tenant, until a reconnect message
     ends it OK, as it does WatchDesign; errors are those of WatchDesign, too.
-    To resume, pass the last resume_token seen; OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one.
+    To resume, pass the last resume_token seen; what changed since is told, deletes of the last 7 days included.
+    OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one: it is none of this tenant's, or deletes since it
+    are forgotten.
     """
 
 class StatusServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -114,6 +120,7 @@ class StatusServiceServicer(metaclass=_abc_1.ABCMeta):
         Intermediate revisions may be merged, the terminal one never. To resume, pass the last revision seen.
         A stream grows only so old: one that ends OK behind a reconnect message is not finished, watch again at once.
         UNAVAILABLE with RetryInfo asks to resume elsewhere; back off with jitter. NOT_FOUND/DESIGN_NOT_FOUND.
+        A caller who resumes on a design that was deleted in the last 7 days is told so, and not that there is none.
         RESOURCE_EXHAUSTED/STREAM_LIMIT where too many streams are open, /SLOW_READER where the caller did not read.
         """
 
@@ -125,7 +132,9 @@ class StatusServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_status_service_pb2.WatchDesignsResponse], _abc.AsyncIterator[_status_service_pb2.WatchDesignsResponse]]:
         """Sends the tenant's unfinished designs, then every change of every design of the tenant, until a reconnect message
         ends it OK, as it does WatchDesign; errors are those of WatchDesign, too.
-        To resume, pass the last resume_token seen; OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one.
+        To resume, pass the last resume_token seen; what changed since is told, deletes of the last 7 days included.
+        OUT_OF_RANGE/RESUME_TOKEN_INVALID asks to start anew without one: it is none of this tenant's, or deletes since it
+        are forgotten.
         """
 
 def add_StatusServiceServicer_to_server(servicer: StatusServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -178,37 +178,42 @@ class Stand:
         )
         return int(revision)
 
-    async def finish(self, design_id: UUID) -> int:
+    async def finish(self, design_id: UUID, *, generation: int = 1) -> int:
         """Takes a PROCESSING design to READY with two files, a finding and a mockup; its new revision."""
         async with self.connection.transaction():
             await self.connection.execute(
                 """UPDATE generations SET state = 'READY', geometry = $2::text::jsonb, print_verdict = 'WARN',
-                          cutout_method = 'FLAT', cutout_confidence = 0.9 WHERE design_id = $1 AND generation = 1""",
+                          cutout_method = 'FLAT', cutout_confidence = 0.9 WHERE design_id = $1 AND generation = $3""",
                 design_id,
                 json.dumps(GEOMETRY),
+                generation,
             )
             for kind in ("PRINT_PDF", "CUTOUT_PNG"):
                 await self.connection.execute(
-                    "INSERT INTO artifacts VALUES ($1, 1, $2, 'application/octet-stream', 5, $3, $4)",
+                    "INSERT INTO artifacts VALUES ($1, $5, $2, 'application/octet-stream', 5, $3, $4)",
                     design_id,
                     kind,
                     b"\x02" * 32,
                     f"key-{kind}",
+                    generation,
                 )
             await self.connection.execute(
-                """INSERT INTO findings VALUES ($1, 1, 0, 'RESOLUTION', 'WARN', 180, 200, 'dpi', 'Low.', 'Enlarge.',
+                """INSERT INTO findings VALUES ($1, $2, 0, 'RESOLUTION', 'WARN', 180, 200, 'dpi', 'Low.', 'Enlarge.',
                           '{"x_mm": 1, "y_mm": 2, "width_mm": 3, "height_mm": 4}')""",
                 design_id,
+                generation,
             )
             await self.connection.execute(
-                "INSERT INTO mockups VALUES ($1, 1, 'laptop', 'image/jpeg', 7, $2, 800, 600, 'key-laptop')",
+                "INSERT INTO mockups VALUES ($1, $3, 'laptop', 'image/jpeg', 7, $2, 800, 600, 'key-laptop')",
                 design_id,
                 b"\x03" * 32,
+                generation,
             )
             revision = await self.connection.fetchval(
-                """UPDATE designs SET state = 'READY', stage = NULL, progress = 1, result_generation = 1,
+                """UPDATE designs SET state = 'READY', stage = NULL, progress = 1, result_generation = $2,
                           finish_time = now() WHERE design_id = $1 RETURNING revision""",
                 design_id,
+                generation,
             )
             await self.note(design_id, "ready")
         return int(revision)

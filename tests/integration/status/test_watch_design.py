@@ -144,6 +144,65 @@ async def test_a_lost_ring_is_found_by_the_resync(stand: Stand, tenant: str) -> 
     watch.cancel()
 
 
+async def test_a_watch_behind_a_reprocess_is_not_ended_by_the_run_before(stand: Stand, tenant: str) -> None:
+    """Who watches from the old terminal revision once the reprocess was acknowledged is told the new run to its end.
+
+    A read of the old terminal row is on its way meanwhile, for somebody who began to watch before.
+    """
+    design_id = await stand.add_design(tenant)
+    await stand.start_imaging(design_id)
+    ended = await stand.finish(design_id)
+    hold = asyncio.Event()
+    stand.database.before_answer.append(hold)
+    before = stand.watch(tenant, design_id)
+    await asyncio.wait_for(stand.database.read_begun.wait(), 20)
+    revision = await stand.reprocess(design_id)
+    after = stand.watch(tenant, design_id, after_revision=ended)
+    assert await eventually(lambda: stand.rpc.open_streams == 2)
+    hold.set()
+    assert (await next_of(before)).design.revision == ended
+    assert await next_of(before) == grpc.aio.EOF
+    first = await next_of(after)
+    assert (first.design.revision, first.design.state) == (revision, design_pb2.Design.STATE_QUEUED)
+    await stand.start_imaging(design_id)
+    revision = await stand.finish(design_id, generation=2)
+    await stand.ring(tenant, design_id, revision, "READY")
+    last = await next_of(after)
+    assert (last.design.revision, last.design.state, last.design.generation) == (revision, READY, 2)
+    assert await next_of(after) == grpc.aio.EOF
+
+
+async def test_a_watch_from_the_revision_of_a_reprocess_waits_for_the_new_run(stand: Stand, tenant: str) -> None:
+    """With the revision that the reprocess answered nothing is sent until the new run moves, and no old end ends it."""
+    design_id = await stand.add_design(tenant)
+    await stand.start_imaging(design_id)
+    await stand.finish(design_id)
+    revision = await stand.reprocess(design_id)
+    watch = stand.watch(tenant, design_id, after_revision=revision)
+    await watch_registered(stand)
+    await stand.ring(tenant, design_id, await stand.start_imaging(design_id))
+    assert (await next_of(watch)).design.revision == revision + 1
+    watch.cancel()
+
+
+async def test_a_watch_that_resumes_on_a_deleted_design_is_told_so(stand: Stand, tenant: str) -> None:
+    """Who has seen the design gets the deleted message and OK; who names a revision of nothing gets NOT_FOUND."""
+    await stand.add_tenant("other")
+    design_id = await stand.add_design(tenant)
+    await stand.delete(design_id)
+    watch = stand.watch(tenant, design_id, after_revision=1)
+    assert (await next_of(watch)).deleted.design_id == str(design_id)
+    assert await next_of(watch) == grpc.aio.EOF
+    unknown = "0192f0c1-2f3a-7c11-8000-00000000beef"
+    for stranger in (
+        stand.watch(tenant, design_id),
+        stand.watch(tenant, unknown, after_revision=1),
+        stand.watch("other", design_id, after_revision=1),
+    ):
+        code, info, _ = await refusal(stranger)
+        assert (code, info.reason) == (grpc.StatusCode.NOT_FOUND, Reason.DESIGN_NOT_FOUND)
+
+
 class TestAlone:
     """The service without doorbells."""
 
