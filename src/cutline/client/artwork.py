@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from io import BytesIO
@@ -50,6 +51,7 @@ _MAGIC: Final = (
 class Readable(Protocol):
     """A file object open for reading bytes; it need not be seekable."""
 
+    @abstractmethod
     def read(self, size: int = -1, /) -> bytes:
         """At most that many bytes; none at the end."""
 

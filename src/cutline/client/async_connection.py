@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import grpc
 
@@ -108,7 +108,7 @@ class AsyncConnection(Caller):
         call = method(request, metadata=self.metadata(), timeout=timeout_s)
         try:
             while (found := await call.read()) is not grpc.aio.EOF:
-                yield found  # type: ignore[misc]  # what is not EOF is a message
+                yield cast("_Answer", found)  # what is not EOF is a message
         except grpc.RpcError as failure:
             raise api_error(failure, self.target) from failure
         except asyncio.CancelledError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, Final, Protocol, cast
 
@@ -44,12 +45,15 @@ _KINDS: Final[dict[grpc.StatusCode, type[ApiError]]] = {
 class FailedCall(Protocol):
     """What both kinds of channel raise for a call that failed."""
 
+    @abstractmethod
     def code(self) -> grpc.StatusCode:
         """How it ended."""
 
+    @abstractmethod
     def details(self) -> str | None:
         """What it said."""
 
+    @abstractmethod
     def trailing_metadata(self) -> Any:
         """What came with it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -28,6 +29,7 @@ class Page(Protocol):
     """A page of a list."""
 
     @property
+    @abstractmethod
     def next_page_token(self) -> str:
         """Names the next page; empty at the end."""
 

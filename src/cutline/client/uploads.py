@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Final, Protocol
 
@@ -25,10 +26,12 @@ class SignedAddress(Protocol):
     """Where to PUT the bytes."""
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """The signed address."""
 
     @property
+    @abstractmethod
     def headers(self) -> Mapping[str, str]:
         """Headers the PUT must carry exactly."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
@@ -30,15 +31,19 @@ class Watch(Protocol[_Request_co, _Answer_contra, _Told_co]):
     """A stream that is read again, behind what was seen, whenever it ends too early."""
 
     @property
+    @abstractmethod
     def ended(self) -> bool:
         """Whether there is nothing more to come."""
 
+    @abstractmethod
     def request(self) -> _Request_co:
         """Asks for what comes behind all that was seen."""
 
+    @abstractmethod
     def take(self, message: _Answer_contra, /) -> _Told_co | None:
         """What a message tells that was not told before; None where it tells nothing new."""
 
+    @abstractmethod
     def pause_s(self, error: ApiError | None) -> float:
         """How long to wait before it is read again; raises the error where that cannot help."""
 
@@ -95,7 +100,7 @@ class TenantWatch:
         patience_s: How long a service that is away is asked again.
     """
 
-    ended: Final = False
+    ended = False
 
     def __init__(self, *, resume_token: str, patience_s: float) -> None:
         self._token = resume_token
@@ -137,7 +142,7 @@ class StatsWatch:
         patience_s: How long a service that is away is asked again.
     """
 
-    ended: Final = False
+    ended = False
 
     def __init__(self, *, interval_s: float, patience_s: float) -> None:
         self._request = queue_service_pb2.WatchStatsRequest()
