@@ -43,7 +43,7 @@ BURSTS: Final = 5
 
 _HEAD: Final = (
     f"{'fault':34} {'watchers':>8} {'missed':>7} {'fell':>5} {'twice':>6} {'resumes':>8}"
-    f" {'silence':>8} {'back':>8} {'recovered':>10}\n"
+    f" {'silence':>8} {'back':>8} {'recovered':>10} {'SDK':>8}\n"
 )
 
 
@@ -92,7 +92,7 @@ def _print(found: Findings) -> None:
     sys.stdout.write(
         f"{found.fault:34} {found.watchers:8} {found.missed_ends + found.missed_changes:7} {found.fell:5}"
         f" {found.duplicates:6} {found.resumes:8} {_seconds(found.longest_silence_s)} {_seconds(found.back_s)}"
-        f" {_seconds(found.recovered_s, 8)}\n"
+        f" {_seconds(found.recovered_s, 8)} {_seconds(found.sdk_recovered_s)}\n"
     )
     sys.stdout.flush()
 

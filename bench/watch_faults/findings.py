@@ -10,7 +10,7 @@ from uuid import UUID
 from bench.faults.farm import Farm
 from bench.watch_faults.hearing import GONE, Hearing
 from bench.watch_faults.stage import Stage
-from bench.watch_faults.watchers import BareWatcher, Watcher
+from bench.watch_faults.watchers import BareWatcher, SdkWatcher, Watcher
 
 _REVISIONS: Final = "SELECT design_id, revision FROM designs WHERE design_id = ANY ($1)"
 _ENDS: Final = """
@@ -73,6 +73,7 @@ class Findings:
         longest_silence_s: The longest time any watcher heard nothing.
         back_s: From the harm until every program served again; None without harm.
         recovered_s: From the harm until every watcher had been told a change after it; None without harm.
+        sdk_recovered_s: The same of the SDK's watchers alone.
     """
 
     fault: str
@@ -92,6 +93,7 @@ class Findings:
     longest_silence_s: float
     back_s: float | None
     recovered_s: float | None
+    sdk_recovered_s: float | None
 
     @property
     def overflows(self) -> int:
@@ -122,7 +124,6 @@ def judge(fault: str, stage: Stage, truth: Truth) -> Findings:
     hearings = [watcher.hearing for watcher in stage.watchers]
     missed = [truth.missed_by_all(watcher.hearing) for watcher in stage.of_all]
     bare_of_all = [watcher.hearing for watcher in stage.bare_of_all]
-    recoveries = [hearing.recovered_s for hearing in hearings if hearing.recovered_s is not None]
     token_repeats = sum(hearing.repeated for hearing in bare_of_all)
     return Findings(
         fault=fault,
@@ -141,9 +142,14 @@ def judge(fault: str, stage: Stage, truth: Truth) -> Findings:
         refusals=tuple(refusal for hearing in hearings for refusal in hearing.refusals),
         longest_silence_s=max(hearing.longest_silence_s for hearing in hearings),
         back_s=stage.strike.back_s,
-        recovered_s=max(recoveries, default=None),
+        recovered_s=_recovered_s(hearings),
+        sdk_recovered_s=_recovered_s([each.hearing for each in stage.watchers if isinstance(each, SdkWatcher)]),
     )
 
 
 def _words(hearings: Sequence[Hearing], *kinds: str) -> int:
     return sum(sum(hearing.words[kind] for kind in kinds or hearing.words) for hearing in hearings)
+
+
+def _recovered_s(hearings: Sequence[Hearing]) -> float | None:
+    return max((hearing.recovered_s for hearing in hearings if hearing.recovered_s is not None), default=None)
