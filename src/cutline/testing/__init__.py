@@ -5,7 +5,7 @@ from __future__ import annotations
 from cutline.domain.outputs import Finding, FindingLevel, OutputFormat
 from cutline.domain.states import DesignState
 from cutline.testing.calls import ReceivedCall
-from cutline.testing.outcomes import Failed, Held, Outcome, Ready
+from cutline.testing.outcomes import Failed, Held, Outcome, Outcomes, Ready
 from cutline.testing.server import FakeServer
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "FindingLevel",
     "Held",
     "Outcome",
+    "Outcomes",
     "OutputFormat",
     "Ready",
     "ReceivedCall",

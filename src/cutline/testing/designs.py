@@ -53,7 +53,7 @@ class StoredDesign:
     message: pb.Design
     resolved: ResolvedSpec
     dedup_key: bytes
-    outcome: Ready | Failed
+    outcome: Ready | Failed = field(default_factory=Ready)
     timeline: list[pb.TimelineEntry] = field(default_factory=list)
     files: dict[tuple[int, str], File] = field(default_factory=dict)
     change: int = 0
@@ -157,9 +157,9 @@ class StoredDesign:
         if not self.state.terminal:
             raise design_running(self.design_id, self.state)
 
-    def restart(self, wish: SpecWish, dedup_key: bytes, outcome: Ready | Failed) -> None:
+    def restart(self, wish: SpecWish, dedup_key: bytes) -> None:
         """Starts its next generation; the files of the last finished one stay until the new are there."""
-        self.resolved, self.dedup_key, self.outcome = wish.resolved, dedup_key, outcome
+        self.resolved, self.dedup_key = wish.resolved, dedup_key
         self._run, self._mockups_begun = None, False
         message = self._next(DesignState.QUEUED, generation=self.message.generation + 1)
         message.spec.CopyFrom(wish.wire)

@@ -25,6 +25,7 @@ from cutline.domain.errors import (
 )
 
 TRANSFERS: Final = frozenset({"PUT", "GET"})
+STREAMS: Final = frozenset({"WatchDesign", "WatchDesigns"})
 METHODS: Final = frozenset(
     {
         "CreateUpload",
@@ -34,8 +35,7 @@ METHODS: Final = frozenset(
         "DeleteDesign",
         "GetDesign",
         "ListDesigns",
-        "WatchDesign",
-        "WatchDesigns",
+        *STREAMS,
     }
 )
 
@@ -82,10 +82,13 @@ class Faults:
         """Has the next calls of a method refused.
 
         Raises:
-            ValueError: There is no such method, or the number is not 1 or more.
+            ValueError: There is no such method, its answer cannot be lost, or the number is not 1 or more.
         """
         if method not in METHODS | TRANSFERS:
             text = f"method: {method!r} is not one of {', '.join(sorted(METHODS | TRANSFERS))}"
+            raise ValueError(text)
+        if fault.after and method in STREAMS:
+            text = f"after: {method} has no answer that could be lost; drop_streams ends what is open"
             raise ValueError(text)
         if times < 1:
             text = f"times: {times} is not 1 or more"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -49,13 +50,14 @@ class FileServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Closes; transfers under way are ended first."""
+        """Closes; transfers under way are cut off."""
         http, thread, wake = self._http, self._thread, self._wake
         if http is None or thread is None or wake is None:
             return
         self._http = self._thread = self._wake = None
         wake.close()
         thread.join()
+        http.hang_up()
         http.server_close()
 
     def put(self, request: BaseHTTPRequestHandler, data: bytes) -> tuple[HTTPStatus | int, str]:
@@ -99,7 +101,25 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], files: FileServer) -> None:
         self.files = files
+        self._open: set[Any] = set()
         super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Takes a connection."""
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        """Closes a connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """Cuts off every connection, so that no thread goes on waiting for its caller."""
+        for connection in tuple(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that goes away in the middle is no news."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from cutline.domain.outputs import CutoutMethod, Finding, OutputFormat
 from cutline.domain.states import DesignState
+from cutline.v1 import design_pb2
 
 TOLD_TO_FAIL: Final = "The fake server was told to fail this design."
 
@@ -78,3 +79,6 @@ class Held:
 
 Outcome = Ready | Failed | Held
 """What becomes of one run of a design."""
+
+Outcomes = Outcome | Callable[[design_pb2.Design], Outcome]
+"""What becomes of every run: the same, or what a function says of the design, which is QUEUED when it is asked."""

@@ -20,7 +20,7 @@ from cutline.testing.designs import StoredDesign
 from cutline.testing.faults import TRANSFERS, Faults, call_fault, transfer_fault
 from cutline.testing.files import HOST, FileServer
 from cutline.testing.health import Health
-from cutline.testing.outcomes import TOLD_TO_FAIL, Failed, Outcome, Ready
+from cutline.testing.outcomes import TOLD_TO_FAIL, Failed, Outcome, Outcomes, Ready
 from cutline.testing.services import Ingest, Queue, Status
 from cutline.testing.store import Store
 from cutline.testing.watches import MOST_WATCHES
@@ -43,7 +43,8 @@ class FakeServer:
 
     Args:
         tenant: Whose key `settings` holds.
-        outcome: What becomes of designs for which nothing else is scripted; READY by default.
+        outcome: What becomes of designs for which nothing else is scripted, or a function that says it of each; READY
+            by default.
         heartbeat_s: Longest silence of a watch.
         limits: What artwork is accepted.
 
@@ -55,7 +56,7 @@ class FakeServer:
         self,
         *,
         tenant: str = "fake",
-        outcome: Outcome | None = None,
+        outcome: Outcomes | None = None,
         heartbeat_s: float = 15.0,
         limits: ArtworkLimits | None = None,
     ) -> None:
@@ -163,12 +164,12 @@ class FakeServer:
     # What becomes of designs.
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> Outcomes:
         """What becomes of designs for which nothing else is scripted."""
         return self._store.outcome
 
     @outcome.setter
-    def outcome(self, outcome: Outcome) -> None:
+    def outcome(self, outcome: Outcomes) -> None:
         self._store.outcome = outcome
 
     def script(self, *outcomes: Outcome) -> None:
@@ -258,11 +259,14 @@ class FakeServer:
         Raises:
             ValueError: There is no such method, or it is never answered so.
         """
-        fault = (
-            transfer_fault(code)
-            if method in TRANSFERS
-            else call_fault(code, reason, message, retry_after_s=retry_after_s, after=after)
-        )
+        if method in TRANSFERS:
+            fault = transfer_fault(code)
+            unused = {"reason": reason, "message": message, "retry_after_s": retry_after_s, "after": after}
+            if told := [name for name, value in unused.items() if value]:
+                text = f"{told[0]}: a transfer is refused with an HTTP status and nothing more"
+                raise ValueError(text)
+        else:
+            fault = call_fault(code, reason, message, retry_after_s=retry_after_s, after=after)
         self._faults.plan(method, fault, times=times)
 
     def drop_streams(self, *, error: bool = False) -> None:

@@ -21,7 +21,7 @@ from cutline.domain.states import DesignState
 from cutline.testing.addresses import Addresses, with_addresses
 from cutline.testing.designs import StoredDesign, now
 from cutline.testing.ids import Ids
-from cutline.testing.outcomes import Failed, Held, Outcome, Ready
+from cutline.testing.outcomes import Failed, Held, Outcome, Outcomes, Ready
 from cutline.testing.uploads import StoredUpload
 from cutline.testing.watches import Change, DesignWatch, TenantWatch, Watch, Watchers
 from cutline.v1 import design_pb2 as pb
@@ -53,7 +53,7 @@ class Store:
         watchers: Who is told what happens.
     """
 
-    def __init__(self, addresses: Addresses, outcome: Outcome) -> None:
+    def __init__(self, addresses: Addresses, outcome: Outcomes) -> None:
         self.lock = threading.Condition()
         self.outcome = outcome
         self.script: deque[Outcome] = deque()
@@ -106,9 +106,9 @@ class Store:
             if equal is not None:
                 self._record(wish.call, equal, deduplicated=True)
                 return self.designs[equal].message, True
-            outcome = self._next_outcome()
-            design = _new_design(self._ids.new(), wish, upload, key, _end_of(outcome))
+            design = _new_design(self._ids.new(), wish, upload, key)
             accepted = design.message
+            outcome = self._next_outcome(accepted)
             self.designs[design.design_id] = design
             self._record(wish.call, design.design_id)
             design.accept()
@@ -137,13 +137,12 @@ class Store:
             if key in self._under_way:
                 self._record(call, design_id, deduplicated=True)
                 return design.message, True
-            outcome = self._next_outcome()
             self._under_way.pop(design.dedup_key, None)
-            design.restart(wish, key, _end_of(outcome))
+            design.restart(wish, key)
             restarted = design.message
             self._record(call, design_id)
             self._tell(design)
-            self._work(design, outcome, job)
+            self._work(design, self._next_outcome(restarted), job)
             return restarted, False
 
     def cancel(self, call: CallIdentity, design_id: UUID) -> pb.Design:
@@ -238,12 +237,15 @@ class Store:
             design.fail(failed)
             self._tell(design)
 
-    def _next_outcome(self) -> Outcome:
-        return self.script.popleft() if self.script else self.outcome
+    def _next_outcome(self, design: pb.Design) -> Outcome:
+        if self.script:
+            return self.script.popleft()
+        return self.outcome(design) if callable(self.outcome) else self.outcome
 
     def _work(self, design: StoredDesign, outcome: Outcome, job: JobWish) -> None:
         """Does the work of a new run as far as it goes by itself."""
         held = outcome.state if isinstance(outcome, Held) else None
+        design.outcome = outcome.then if isinstance(outcome, Held) else outcome
         if held is DesignState.QUEUED or job.not_before_time is not None:
             return  # nothing starts before its time, and no clock runs here
         if held is DesignState.PROCESSING:
@@ -318,13 +320,7 @@ class Store:
             self._answers[call.tenant, call.request_id] = _Answer(call.body_sha256, resource_id, deduplicated)
 
 
-def _end_of(outcome: Outcome) -> Ready | Failed:
-    return outcome.then if isinstance(outcome, Held) else outcome
-
-
-def _new_design(
-    design_id: UUID, wish: SubmitWish, upload: StoredUpload, dedup_key: bytes, outcome: Ready | Failed
-) -> StoredDesign:
+def _new_design(design_id: UUID, wish: SubmitWish, upload: StoredUpload, dedup_key: bytes) -> StoredDesign:
     time = now()
     message = pb.Design(
         id=str(design_id),
@@ -341,4 +337,4 @@ def _new_design(
         create_time=time,
         update_time=time,
     )
-    return StoredDesign(design_id, message, wish.spec.resolved, dedup_key, outcome)
+    return StoredDesign(design_id, message, wish.spec.resolved, dedup_key)

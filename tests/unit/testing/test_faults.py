@@ -93,5 +93,9 @@ def test_a_fault_that_cannot_be_is_refused(server: FakeServer) -> None:
         server.fail_next("SubmitDesign", Code.OK)
     with pytest.raises(ValueError, match="HTTP status"):
         server.fail_next("PUT", 200)
+    with pytest.raises(ValueError, match="after"):
+        server.fail_next("WatchDesign", after=True)
+    with pytest.raises(ValueError, match="reason"):
+        server.fail_next("PUT", 503, reason="SHUTTING_DOWN")
     with pytest.raises(ValueError, match="times"):
         server.fail_next("PUT", times=0)

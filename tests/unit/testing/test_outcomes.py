@@ -29,6 +29,18 @@ def test_outcomes_are_used_in_order(server: FakeServer, client: Client) -> None:
     assert second.id != third.id
 
 
+def test_a_function_may_say_what_becomes_of_each(server: FakeServer, client: Client) -> None:
+    """It is asked of every run that has no outcome scripted, with the design as it was accepted."""
+    server.outcome = lambda design: Failed("NO_SUBJECT") if design.reference == "bad" else Ready()
+    for reference in ("good", "bad", "good"):
+        client.designs.submit(PNG, reference=reference)
+    server.script(Ready())
+    client.designs.submit(PNG, reference="bad")
+
+    ready, failed = Design.STATE_READY, Design.STATE_FAILED
+    assert [design.state for design in server.designs] == [ready, failed, ready, ready]
+
+
 def test_a_held_design_goes_step_by_step(server: FakeServer, client: Client) -> None:
     """Every step of the work is a revision with its line in the timeline, as the workers make them."""
     server.script(Held(DesignState.QUEUED))

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 
 from cutline.client import AsyncClient, Client, DesignFailedError, PermissionDeniedError, UnauthenticatedError
@@ -121,6 +122,16 @@ def test_a_server_starts_once(server: FakeServer) -> None:
     server.stop()
     server.stop()
     server.start()
+
+
+def test_a_caller_who_says_nothing_holds_up_nobody() -> None:
+    """A connection over which nothing was sent is cut off when the server stops."""
+    with FakeServer() as server, Client(server.settings) as client:
+        address = httpx.URL(client.designs.submit(PNG).result(timeout_s=30).artifacts[0].url)
+        assert address.port is not None
+        with socket.create_connection((address.host, address.port)) as silent:
+            server.stop()
+            assert silent.recv(1) == b""
 
 
 def test_many_threads_share_a_server(server: FakeServer, client: Client) -> None:
