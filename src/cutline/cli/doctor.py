@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cutline.cli.failures import ExitCode, explain, run
-from cutline.cli.printing import console
+from cutline.cli.options import Output
+from cutline.cli.printing import OutputStyle, console, print_json
 from cutline.client import (
     ApiError,
     AsyncClient,
@@ -63,19 +64,29 @@ class Check:
     mend: str = ""
 
 
-def doctor() -> None:
+def doctor(output: Output = OutputStyle.TABLE) -> None:
     """Check this installation and the way to the services.
 
     Exits with 0 when all is well, 2 when something is set wrongly, 3 when a service cannot be reached. An extra that
     is not installed is no fault.
     """
     checks = [_python(), *_extras(), *_wheels(), *run(_services())]
+    if output is OutputStyle.TABLE:
+        _print(checks)
+    elif output is OutputStyle.JSON:
+        print_json([asdict(check) for check in checks])
+    else:
+        for check in checks:
+            print_json(asdict(check), output)
+    if code := max((_CODES[check.health] for check in checks if check.health in _CODES), default=ExitCode.OK):
+        raise typer.Exit(code)
+
+
+def _print(checks: list[Check]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for check in checks:
         table.add_row(check.subject, Text(check.health, _STYLES[check.health]), Text(check.seen), Text(check.mend))
     console().print(table)
-    if code := max((_CODES[check.health] for check in checks if check.health in _CODES), default=ExitCode.OK):
-        raise typer.Exit(code)
 
 
 def _python() -> Check:

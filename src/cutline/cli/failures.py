@@ -74,20 +74,21 @@ def fail(message: str, code: ExitCode) -> NoReturn:
     raise typer.Exit(code)
 
 
-def run(work: Coroutine[Any, Any, _T], stopped: Callable[[], None] = lambda: None) -> _T:
+def run(work: Coroutine[Any, Any, _T], stopped: Callable[[], None] | None = None) -> _T:
     """Runs a command's work to its end; a foreseen failure ends the command with its line and code.
 
     Args:
-        work: What to do; Ctrl-C and SIGTERM cancel it.
-        stopped: Called after they did.
+        work: What to do; Ctrl-C cancels it.
+        stopped: Called after that; with it SIGTERM is heard the same way.
     """
+    tell = stopped or (lambda: None)
     try:
-        return asyncio.run(_until_sigterm(work))
+        return asyncio.run(_until_sigterm(work) if stopped else work)
     except KeyboardInterrupt:
-        stopped()
+        tell()
         raise typer.Exit(INTERRUPTED) from None
     except asyncio.CancelledError:
-        stopped()
+        tell()
         raise typer.Exit(TERMINATED) from None
     except (ClientError, CutlineError) as error:
         fail(explain(error), exit_code(error))

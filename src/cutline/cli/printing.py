@@ -163,9 +163,8 @@ def print_design(design: design_pb2.Design) -> None:
         out.print(_findings(design))
     if design.artifacts or design.mockups:
         out.print(_files(design))
-    for entry in design.timeline:
-        when = entry.time.ToDatetime().strftime("%H:%M:%S.%f")[:-3]
-        out.print(f"{when}  revision {entry.revision}  {state_name(entry.state)}  {entry.event}", markup=False)
+    if design.timeline:
+        print_table(_timeline(design))
 
 
 def _facts(design: design_pb2.Design) -> list[tuple[str, Text]]:
@@ -210,4 +209,21 @@ def _files(design: design_pb2.Design) -> Table:
         table.add_row(kind, artifact.media_type, str(artifact.size_bytes))
     for mockup in design.mockups:
         table.add_row(f"mockup {mockup.scene}", mockup.media_type, str(mockup.size_bytes))
+    return table
+
+
+def _timeline(design: design_pb2.Design) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("TIME (UTC)", "REVISION", "STATE", "EVENT", "ATTEMPT", "WORKER"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading in {"REVISION", "ATTEMPT"} else "left")
+    for entry in design.timeline:
+        name = state_name(entry.state)
+        table.add_row(
+            entry.time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+            str(entry.revision),
+            Text(name, STATE_STYLES.get(name, "")),
+            Text(entry.event),
+            str(entry.attempt or "-"),
+            Text(on_one_line(entry.worker or "-")),
+        )
     return table
