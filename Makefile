@@ -95,14 +95,15 @@ bench-faults: $(RUN_STAMP) ## Break everything in turn under load, then a cluste
 	@$(BIN)/python -m bench.faults $(ARGS); first=$$?; $(BIN)/python -m bench.faults.cluster $(ARGS) && exit $$first
 
 bench-watch-faults: $(RUN_STAMP) ## Restart everything under 500 watchers; what each was not told, or told twice; ARGS=--quick
-	@$(BIN)/python -m bench.watch_faults $(ARGS)
+	@GRPC_VERBOSITY=ERROR $(BIN)/python -m bench.watch_faults $(ARGS)
 
 bench-watch: $(RUN_STAMP) ## Watching at scale: latency, fan-out, reads, memory, churn, slow readers; 45 minutes, ARGS=--quick one
 	@$(BIN)/python -m bench.watch $(ARGS)
 
 ##@ Other
 clean: ## Remove what was made: .venv, data, results, caches
-	@rm -rf $(VENV) .cutline out build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .cutline out build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+		clients/typescript/node_modules clients/typescript/src/gen clients/typescript/dist clients/go/gen clients/go/bin
 
 help: ## List the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -15,6 +17,7 @@ from cutline.embedded.stack import EmbeddedStack
 
 TOOLCHAINS: Final = ("the path's node", "the lock's node", "go")
 CONNECTION_AGE_S: Final = 2
+PATIENCE_S: Final = 100.0
 
 
 @pytest.fixture(scope="session")
@@ -74,3 +77,21 @@ def built(path: Path, language: str) -> Path:
     if not path.exists():
         pytest.skip(f"the {language} client is not built: run `make clients`, which needs the package registries")
     return path
+
+
+async def run_well(*command: str, cwd: Path, **environment: str) -> str:
+    """Runs a command that must succeed, with more environment; what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, output.decode()
+    return output.decode()

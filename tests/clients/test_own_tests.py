@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import re
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from clients.build import GO, TYPESCRIPT
-from tests.clients.conftest import go, typescript
-
-PATIENCE_S: Final = 100.0
-
-
-async def run(*command: str, cwd: Path, **environment: str) -> str:
-    """Runs a command that must succeed; what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert process.returncode == 0, output.decode()
-    return output.decode()
+from tests.clients.conftest import go, run_well, typescript
 
 
 @pytest.mark.parametrize("of_lock", [False, True], ids=["path", "lock"])
@@ -40,7 +17,7 @@ async def test_the_typescript_client_passes_its_tests(of_lock: bool) -> None:
     """Watches resume, refusals keep their details, files are compared: on the PATH's Node.js and on the lock's."""
     node = typescript(of_lock=of_lock)
     tests = sorted(str(path) for path in (TYPESCRIPT / "dist/test").glob("*.test.js"))
-    printed = await run(*node, "--test", "--test-reporter=tap", *tests, cwd=TYPESCRIPT)
+    printed = await run_well(*node, "--test", "--test-reporter=tap", *tests, cwd=TYPESCRIPT)
 
     passed = re.search(r"^# pass (\d+)$", printed, re.MULTILINE)
     assert passed is not None
@@ -53,10 +30,10 @@ async def test_the_go_client_passes_its_tests_and_is_in_order() -> None:
     offline = {"GOPROXY": "off", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
 
     assert re.search(
-        r"^ok\s+cutline\.example/cutline\s", await run(command, "test", "./...", cwd=GO, **offline), re.MULTILINE
+        r"^ok\s+cutline\.example/cutline\s", await run_well(command, "test", "./...", cwd=GO, **offline), re.MULTILINE
     )
-    assert await run(command, "vet", "./...", cwd=GO, **offline) == ""
-    assert await run(str(Path(command).with_name("gofmt")), "-l", ".", cwd=GO) == ""
+    assert await run_well(command, "vet", "./...", cwd=GO, **offline) == ""
+    assert await run_well(str(Path(command).with_name("gofmt")), "-l", ".", cwd=GO) == ""
 
 
 def test_no_lock_names_a_registry() -> None:
