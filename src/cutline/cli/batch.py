@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
@@ -24,6 +25,7 @@ from cutline.client import (
     ClientError,
     ConflictError,
     DesignFailedError,
+    InvalidArgumentError,
     PermissionDeniedError,
     UnauthenticatedError,
     WaitTimeoutError,
@@ -34,6 +36,8 @@ from cutline.v1 import job_pb2
 UPLOADS_AT_ONCE: Final = 8
 """However wide the window: each of them holds its artwork in memory."""
 TITLE_CHARACTERS: Final = 200
+SHARED_FIELDS: Final = frozenset({"spec", "labels", "reference", "job"})
+"""Fields of a submit that are the same for every file of a batch."""
 
 
 class BatchConflictError(ClientError):
@@ -261,10 +265,12 @@ class Batch:
 
 
 def stops_all(error: ClientError) -> bool:
-    """Whether the next file would fail the same way: a service is away or full, or the key is not good."""
-    if isinstance(error, NotSubmittedError):
+    """Whether the next file would fail the same way: for a service, for the key, or for what all files share."""
+    if isinstance(error, NotSubmittedError | UnauthenticatedError | PermissionDeniedError):
         return True
-    return exit_code(error) is ExitCode.UNAVAILABLE or isinstance(error, UnauthenticatedError | PermissionDeniedError)
+    if isinstance(error, InvalidArgumentError) and error.violations:
+        return all(re.split(r"[.\[]", at.field)[0] in SHARED_FIELDS for at in error.violations)
+    return exit_code(error) is ExitCode.UNAVAILABLE
 
 
 def code_of(error: ClientError) -> ExitCode:

@@ -147,7 +147,12 @@ def design_table(designs: Iterable[design_pb2.Design]) -> Table:
     for design in designs:
         accepted = design.create_time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(
-            design.id, styled_state(design), verdict(design), Text(design.title), Text(design.reference), accepted
+            design.id,
+            styled_state(design),
+            verdict(design),
+            Text(on_one_line(design.title)),
+            Text(on_one_line(design.reference)),
+            accepted,
         )
     return table
 
@@ -171,13 +176,13 @@ def _facts(design: design_pb2.Design) -> list[tuple[str, Text]]:
     geometry = design.geometry
     facts = [
         ("id", Text(design.id)),
-        ("title", Text(design.title)),
+        ("title", Text(on_one_line(design.title))),
         ("state", styled_state(design)),
         ("progress", Text(f"{design.progress:.0%}")),
         ("revision", Text(f"{design.revision} (generation {design.generation})")),
     ]
     if design.HasField("failure"):
-        facts.append(("failure", Text(f"{design.failure.reason}: {design.failure.message}", "red")))
+        facts.append(("failure", Text(on_one_line(f"{design.failure.reason}: {design.failure.message}"), "red")))
     if design.HasField("geometry"):
         method = sticker_spec_pb2.CutoutMethod.Name(design.cutout_method).removeprefix("CUTOUT_METHOD_")
         facts += [
@@ -196,7 +201,7 @@ def _findings(design: design_pb2.Design) -> Table:
         level = report_pb2.FindingLevel.Name(finding.level).removeprefix("FINDING_LEVEL_")
         if level != "NOT_APPLICABLE":
             styled = Text(level, VERDICT_STYLES.get(level, ""))
-            table.add_row(finding.code, styled, Text(finding.message), Text(finding.fix))
+            table.add_row(finding.code, styled, Text(on_one_line(finding.message)), Text(on_one_line(finding.fix)))
     return table
 
 
@@ -222,7 +227,7 @@ def _timeline(design: design_pb2.Design) -> Table:
             entry.time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
             str(entry.revision),
             Text(name, STATE_STYLES.get(name, "")),
-            Text(entry.event),
+            Text(on_one_line(entry.event)),
             str(entry.attempt or "-"),
             Text(on_one_line(entry.worker or "-")),
         )

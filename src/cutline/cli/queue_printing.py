@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.table import Table
 from rich.text import Text
 
+from cutline.cli.printing import on_one_line
 from cutline.v1 import design_pb2, job_pb2
 from cutline.v1 import queue_service_pb2 as pb
 
@@ -48,7 +49,7 @@ def jobs_table(jobs: Iterable[job_pb2.Job]) -> Table:
     for job in jobs:
         table.add_row(
             job.id,
-            Text(job.tenant),
+            Text(on_one_line(job.tenant)),
             stage_name(job.stage),
             lane_name(job.lane),
             job_state(job),
@@ -64,7 +65,7 @@ def job_facts(job: job_pb2.Job) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     facts = [
         ("id", Text(job.id)),
-        ("tenant", Text(job.tenant)),
+        ("tenant", Text(on_one_line(job.tenant))),
         ("design", Text(f"{job.design_id} (generation {job.generation})")),
         ("stage", Text(f"{stage_name(job.stage)} {lane_name(job.lane)}")),
         ("state", job_state(job)),
@@ -85,12 +86,12 @@ def attempts_table(attempts: Iterable[job_pb2.Attempt]) -> Table:
         took_s = (one.finish_time.ToNanoseconds() - one.start_time.ToNanoseconds()) / 1e9
         table.add_row(
             str(one.number),
-            Text(one.worker),
+            Text(on_one_line(one.worker)),
             _moment(one, "start_time"),
             span(took_s) if ended else "-",
             _name(job_pb2.Attempt.Outcome, one.outcome, "OUTCOME_") if ended else "-",
-            Text(one.reason),
-            Text(one.message),
+            Text(on_one_line(one.reason)),
+            Text(on_one_line(one.message)),
         )
     return table
 
@@ -101,13 +102,13 @@ def dead_letters_table(letters: Iterable[job_pb2.DeadLetter]) -> Table:
     for letter in letters:
         table.add_row(
             letter.id,
-            Text(letter.tenant or "-"),
+            Text(on_one_line(letter.tenant or "-")),
             stage_name(letter.stage),
-            Text(letter.reason, "red"),
+            Text(on_one_line(letter.reason), "red"),
             str(letter.attempt_count),
             letter.design_id or "-",
             _moment(letter, "create_time"),
-            Text(letter.message),
+            Text(on_one_line(letter.message)),
         )
     return table
 

@@ -80,11 +80,13 @@ def submit(
         complaint = sources[0]
         message = f"{complaint.shown} {complaint.problem}"
         raise typer.BadParameter(message, param_hint="FILE")
+    labels = parse_labels(label or [])
+    _make(out)
     wishes = Wishes(
         spec=spec,
         title=title,
         reference=reference,
-        labels=parse_labels(label or []),
+        labels=labels,
         job=job_pb2.JobOptions(lane=job_pb2.Lane.Value(f"LANE_{lane.name}"), max_attempts=max_attempts),
         wait=wait or timeout is not None or out is not None,
         timeout_s=timeout,
@@ -95,6 +97,16 @@ def submit(
         input_name=filename,
     )
     _run(Board(len(sources), output), sources, wishes, output)
+
+
+def _make(out: Path | None) -> None:
+    """Makes the folder for files: better refused now than when the first design is ready."""
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}"
+        raise typer.BadParameter(message, param_hint="--out") from None
 
 
 def _standard_input(files: list[str]) -> bytes:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from cutline.cli.app import app
 from cutline.cli.board import Board
+from cutline.client import Client
 from cutline.testing import DesignState, Failed, FakeServer, Held, Ready
 from tests.support.command import COMMAND, PATIENCE_S, on_terminal, start
 
@@ -158,6 +159,32 @@ def test_a_refused_key_is_told_once(server: FakeServer, art: Path) -> None:
     )
     assert shown.exit_code == 2
     assert shown.stderr.count("UNAUTHENTICATED") == 1
+
+
+@pytest.mark.parametrize("options", [["--width-mm", "2"], ["--label", "A B=x"], ["--reference", "r" * 300]])
+def test_what_all_files_share_is_refused_once(server: FakeServer, art: Path, options: list[str]) -> None:
+    """An option that is refused for one file is not tried with the others."""
+    shown = cutline(server, "submit", str(art), "--window", "1", *options)
+    assert shown.exit_code == 2
+    assert shown.stderr.count("error: ") == 1
+    assert len(server.requests_of("SubmitDesign")) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_refused_first(server: FakeServer, art: Path) -> None:
+    """Nothing is submitted where the files could not be put."""
+    shown = cutline(server, "submit", str(art), "--out", str(art / "0.png" / "made"))
+    assert (shown.exit_code, server.designs) == (2, ())
+    assert "--out" in shown.stderr
+
+
+def test_titles_do_not_steer_the_terminal(server: FakeServer, art: Path) -> None:
+    """Control characters that somebody else put into a title are shown as escapes."""
+    with Client(server.settings) as client:
+        design = client.designs.submit(art / "0.png", title="a\x1b[2Jb")
+    for arguments in (["list"], ["get", design.id], ["watch", design.id]):
+        shown = cutline(server, *arguments)
+        assert "a\\x1b[2Jb" in shown.stdout
+        assert "\x1b" not in shown.stdout
 
 
 def test_a_server_that_comes_back_is_waited_for(server: FakeServer, art: Path) -> None:
