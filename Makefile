@@ -95,7 +95,7 @@ bench-faults: $(RUN_STAMP) ## Break everything in turn under load, then a cluste
 	@$(BIN)/python -m bench.faults $(ARGS); first=$$?; $(BIN)/python -m bench.faults.cluster $(ARGS) && exit $$first
 
 bench-watch-faults: $(RUN_STAMP) ## Restart everything under 500 watchers; what each was not told, or told twice; ARGS=--quick
-	@GRPC_VERBOSITY=ERROR $(BIN)/python -m bench.watch_faults $(ARGS)
+	@$(BIN)/python -m bench.watch_faults $(ARGS)
 
 bench-watch: $(RUN_STAMP) ## Watching at scale: latency, fan-out, reads, memory, churn, slow readers; 45 minutes, ARGS=--quick one
 	@$(BIN)/python -m bench.watch $(ARGS)
