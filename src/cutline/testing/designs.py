@@ -34,7 +34,7 @@ _RESULT_FIELDS: Final = (
 _STAGES: Final = {None: pb.STAGE_UNSPECIFIED, Stage.IMAGING: pb.STAGE_IMAGING, Stage.MOCKUP: pb.STAGE_MOCKUP}
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class StoredDesign:
     """A design with what the wire does not show; every change makes a new `message` with the next revision.
 

@@ -64,7 +64,7 @@ class Store:
         self._ids = Ids()
         self._answers: dict[tuple[str, UUID], _Answer] = {}
         self._under_way: dict[bytes, UUID] = {}
-        self._gone: list[tuple[str, Change]] = []
+        self._gone: dict[UUID, Change] = {}
         self._next_change = 1
 
     # Calls of IngestService.
@@ -181,10 +181,18 @@ class Store:
             return [design for design in designs if design.tenant == tenant]
 
     def watch_design(self, tenant: str, design_id: UUID, *, after_revision: int) -> DesignWatch:
-        """A watch of one design, which has been offered the design as it is."""
+        """A watch of one design, which has been offered the design as it is.
+
+        Raises:
+            NotFoundError: The tenant has none of that id; one who has seen it before is told of its deletion instead.
+        """
         with self.lock:
             watch = DesignWatch(after_revision=after_revision)
-            watch.offer(self._change_of(self._design(tenant, design_id)))
+            gone = self._gone.get(design_id) if after_revision else None
+            if gone is not None and gone.tenant == tenant:
+                watch.offer(gone)
+            else:
+                watch.offer(self._change_of(self._design(tenant, design_id)))
             self.watchers.add(watch, tenant, design_id)
             return watch
 
@@ -268,25 +276,29 @@ class Store:
             self._under_way[design.dedup_key] = design.design_id
         change = self._change_of(design, gone=gone)
         if gone:
-            self._gone.append((design.message.tenant, change))
-        self.watchers.offer(design.message.tenant, change)
+            self._gone[design.design_id] = change
+        self.watchers.offer(change)
         self.lock.notify_all()
 
     def _change_of(self, design: StoredDesign, *, gone: bool = False) -> Change:
         terminal = design.state.terminal
         message = with_addresses(design.message, self._addresses) if terminal else design.message
-        return Change(design.design_id, design.change, None if gone else message, terminal)
+        return Change(design.message.tenant, design.design_id, design.change, None if gone else message, terminal)
 
     def _missed(self, tenant: str, point: ResumePoint | None) -> list[Change]:
-        """What a caller who stands at a point is told first: unfinished designs, and what changed since."""
-        due = point is None or point.snapshot_due
-        since = self._next_change if point is None else point.xid
+        """What a caller who stands at a point is told first: unfinished designs, deletes since, and changes since."""
         mine = [design for design in self.designs.values() if design.message.tenant == tenant]
-        changes = [
-            self._change_of(design) for design in mine if design.change >= since or (due and not design.state.terminal)
+        first = [design for design in mine if not design.state.terminal]
+        if point is None:
+            return [self._change_of(design) for design in first]
+        first = first if point.snapshot_due else []
+        deletes = [gone for gone in self._gone.values() if gone.tenant == tenant and gone.number >= point.xid]
+        changed = [design for design in mine if design.change >= point.xid and design not in first]
+        return [
+            *(self._change_of(design) for design in first),
+            *deletes,
+            *(self._change_of(design) for design in sorted(changed, key=lambda design: design.change)),
         ]
-        changes += [change for owner, change in self._gone if owner == tenant and change.number >= since]
-        return sorted(changes, key=lambda change: change.number)
 
     def _design(self, tenant: str, design_id: UUID) -> StoredDesign:
         design = self.designs.get(design_id)

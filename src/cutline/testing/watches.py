@@ -21,12 +21,14 @@ class Change:
     """A change of a design.
 
     Attributes:
+        tenant: Whose.
         design_id: The design.
         number: Number of the change among all of the store.
         design: The design as it is now; None where it was deleted.
         terminal: Whether its newest generation has ended.
     """
 
+    tenant: str
     design_id: UUID
     number: int
     design: design_pb2.Design | None
@@ -210,10 +212,10 @@ class Watchers:
         """Tells a watch no more."""
         self._watches.pop(watch, None)
 
-    def offer(self, tenant: str, change: Change) -> None:
+    def offer(self, change: Change) -> None:
         """Offers a change to every watch that it concerns."""
-        for watch, (owner, design_id) in self._watches.items():
-            if owner == tenant and design_id in {None, change.design_id}:
+        for watch, (tenant, design_id) in self._watches.items():
+            if tenant == change.tenant and design_id in {None, change.design_id}:
                 watch.offer(change)
 
     def send_away(self) -> None:

@@ -227,7 +227,13 @@ def cancel_and_run_again(api: RawApi, design_id: str) -> design_pb2.Design:
 
 def delete(api: RawApi, ended: design_pb2.Design) -> None:
     """Deletes a design, twice by the same call, and looks for what is left."""
+    upload_id = uploaded(api, artwork("#8338ec"))
+    others = [
+        api.call(api.ingest.SubmitDesign, pb.SubmitDesignRequest(upload_id=upload_id, reference=name, job=held()))
+        for name in ("a", "b", "c")
+    ]
     token = api.first_events("")
+    api.call(api.ingest.CancelDesign, pb.CancelDesignRequest(design_id=others[1].design.id))
     gone = pb.DeleteDesignRequest(design_id=ended.id, request_id=uuid_of(30))
     for _ in range(2):
         api.call(api.ingest.DeleteDesign, gone)
@@ -235,7 +241,13 @@ def delete(api: RawApi, ended: design_pb2.Design) -> None:
     api.call(api.status.GetDesign, status_pb.GetDesignRequest(design_id=ended.id))
     api.call(api.ingest.CancelDesign, pb.CancelDesignRequest(design_id=ended.id))
     api.transfer("GET", ended.artifacts[0].url)
-    api.first_events(token)
+    for after_revision in (0, 1, 99):
+        api.watch_to_end(ended.id, after_revision=after_revision)
+    api.call(api.ingest.CancelDesign, pb.CancelDesignRequest(design_id=others[0].design.id))
+    api.call(api.ingest.DeleteDesign, pb.DeleteDesignRequest(design_id=others[1].design.id))
+    api.call(api.ingest.ReprocessDesign, pb.ReprocessDesignRequest(design_id=others[0].design.id, job=held()))
+    api.first_events(api.first_events(token))
+    api.first_events("")
     api.first_events("nonsense")
 
 
