@@ -25,7 +25,7 @@ class AsyncClient:
         token: Sent in place of the key, without settings: a bearer token, or what gives one.
         max_retries: Further tries of a call that found a service unavailable or full.
         timeout_s: Time for all tries of a call with the pauses between; watches and files have none.
-        patience_s: How long a watch or wait asks a service that is away, counted from when it last spoke.
+        patience_s: How long a watch or wait asks a service that is away before it gives up.
 
     Attributes:
         settings: Where and as whom.

@@ -89,18 +89,18 @@ class Patience:
     """How long a service that is away is asked again before a watch gives up.
 
     Args:
-        longest_s: Time since the service last spoke, or since the watch began.
+        longest_s: Time since the first failure after the service last spoke.
     """
 
     def __init__(self, longest_s: float) -> None:
         self._longest_s = longest_s
         self._backoff = Backoff()
-        self._since_s = time.monotonic()
+        self._since_s: float | None = None
 
     def rewarded(self) -> None:
         """Notes that the service spoke."""
         self._backoff.reset()
-        self._since_s = time.monotonic()
+        self._since_s = None
 
     def pause_s(self, error: ApiError | None) -> float:
         """How long to wait before the next try.
@@ -109,13 +109,16 @@ class Patience:
             error: How the stream ended; None where it ended well.
 
         Raises:
-            ApiError: This very error where no other try can help or the patience is at its end.
+            ApiError: This very error where no other try can help, or the next one would come after the patience.
         """
         if error is not None and not _may_resume(error):
             raise error
-        if time.monotonic() - self._since_s > self._longest_s:
+        pause_s, now_s = self._backoff.pause_s(error), time.monotonic()
+        if self._since_s is None:
+            self._since_s = now_s
+        if now_s + pause_s - self._since_s > self._longest_s:
             raise error or UnavailableError(grpc.StatusCode.UNAVAILABLE, "The watch ends each time without a word.")
-        return self._backoff.pause_s(error)
+        return pause_s
 
 
 def _may_resume(error: ApiError) -> bool:
@@ -151,8 +154,8 @@ class Deadline:
         return left_s
 
     def ended(self, error: ApiError) -> bool:
-        """Whether a stream that was given `left_s` ended for that."""
-        return self._end_s is not None and isinstance(error, DeadlineExceededError)
+        """Whether a stream that was given `left_s` ended for that, and not for a deadline of the service's own."""
+        return self._end_s is not None and isinstance(error, DeadlineExceededError) and not error.reason
 
     def pause_s(self, wanted_s: float) -> float:
         """A pause that does not outlast it.
