@@ -28,6 +28,7 @@ EXEMPT_COMMANDS: Final = {
 # Pages whose blocks of Python are not run here, and why.
 EXEMPT_PAGES: Final = {
     "docs/quickstart.md": "they are run with its commands, below",
+    "docs/sdk.md": "they ask for a fake server, and are run by tests/integration/client",
     "docs/testing-your-code.md": "they are files of tests, run as such by tests/unit/testing",
 }
 
