@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
-import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -23,79 +20,13 @@ from cutline.embedded.stack import EmbeddedStack
 from cutline.v1 import design_pb2, queue_service_pb2_grpc, status_service_pb2_grpc
 from cutline.v1 import queue_service_pb2 as queue_pb
 from cutline.v1 import status_service_pb2 as status_pb
-from tests.clients.conftest import TOOLCHAINS, built_toolchains, example_command
+from tests.clients.conftest import TOOLCHAINS, built_toolchains
+from tests.clients.running import PATIENCE_S, Run, running
 from tests.support.polling import until
 
-SAMPLE: Final = Path(__file__).parents[2] / "samples/artworks/donut.png"
-PATIENCE_S: Final = 60.0
 NAMES: Final = {*FILE_NAMES.values(), *(f"mockup-{scene}.jpg" for scene in SCENE_IDS)}
 
-
-@dataclass
-class Run:
-    """A running example and what it has said so far."""
-
-    toolchain: str
-    folder: Path
-    process: asyncio.subprocess.Process
-    printed: list[str] = field(default_factory=list)
-    complained: list[str] = field(default_factory=list)
-
-    async def reads(self, stream: asyncio.StreamReader | None, lines: list[str]) -> None:
-        """Keeps the lines of one of its outputs."""
-        assert stream is not None
-        while line := await stream.readline():
-            lines.append(line.decode().rstrip())
-
-    async def ended(self) -> int:
-        """Waits for its end; its exit code."""
-        return await asyncio.wait_for(self.process.wait(), PATIENCE_S)
-
-    async def is_watching(self) -> bool:
-        """Whether it has told a revision."""
-        return bool(self.revisions)
-
-    async def is_at_its_third_stream(self) -> bool:
-        """Whether it has asked again twice, at least."""
-        return self.resumptions >= 2
-
-    @property
-    def design_id(self) -> str:
-        """The design it made."""
-        return self.printed[0].removeprefix("accepted ")
-
-    @property
-    def revisions(self) -> list[int]:
-        """The revisions it has told."""
-        return [int(found[1]) for line in self.printed if (found := re.match(r"revision (\d+) ", line))]
-
-    @property
-    def resumptions(self) -> int:
-        """How often it asked again."""
-        return sum(line.startswith("watching again") for line in self.complained)
-
-
-@asynccontextmanager
-async def running(toolchain: str, stack: EmbeddedStack, folder: Path, width_mm: int) -> AsyncIterator[Run]:
-    """Runs an example; it is killed where the test ends before it does."""
-    process = await asyncio.create_subprocess_exec(
-        *example_command(toolchain),
-        SAMPLE,
-        folder,
-        str(width_mm),
-        env={**os.environ, **stack.client_environment(), "CUTLINE_TOKEN": "", "CUTLINE_TLS": ""},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    run = Run(toolchain, folder, process)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(run.reads(process.stdout, run.printed))
-        group.create_task(run.reads(process.stderr, run.complained))
-        try:
-            yield run
-        finally:
-            if process.returncode is None:
-                process.kill()
+pytestmark = pytest.mark.timeout(300)  # starts the whole of Cutline, on a machine that may have other work
 
 
 @asynccontextmanager
@@ -104,7 +35,9 @@ async def all_watching(stack: EmbeddedStack, folder: Path) -> AsyncIterator[list
     async with AsyncExitStack() as examples:
         async with imaging_paused(stack):
             runs = [
-                await examples.enter_async_context(running(toolchain, stack, folder / toolchain, 50 + number))
+                await examples.enter_async_context(
+                    running(toolchain, stack.client_environment(), folder / toolchain, width_mm=50 + number)
+                )
                 for number, toolchain in enumerate(built_toolchains())
             ]
             for run in runs:
@@ -179,7 +112,7 @@ async def test_a_watch_outlives_the_connections_it_runs_on(stack: EmbeddedStack,
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
 async def test_a_refusal_is_told_by_reason_and_field(toolchain: str, stack: EmbeddedStack, tmp_path: Path) -> None:
     """The errors of the service arrive whole: reason, message and the fields at fault."""
-    async with running(toolchain, stack, tmp_path, width_mm=3) as run:
+    async with running(toolchain, stack.client_environment(), tmp_path, width_mm=3) as run:
         assert await run.ended() == 1
 
     assert run.complained == [

@@ -15,6 +15,8 @@ from tests.clients.conftest import go, run_well, typescript
 
 ROOT: Final = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.timeout(300)  # starts the whole of Cutline, on a machine that may have other work
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
