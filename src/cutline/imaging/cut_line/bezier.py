@@ -125,12 +125,26 @@ def radii_along(control: type_points, samples: int = 17) -> type_points:
 def tightest_of(control: type_points) -> tuple[type_points, type_points]:
     """The smallest radius of each segment in mm, and where it is: shapes (segments,) and (segments, 2)."""
     step = 1 / (SAMPLES - 1)
-    about = np.argmin(radii_along(control, SAMPLES), axis=1) * step
+    about = np.argmax(_peaks(1 / radii_along(control, SAMPLES)), axis=1) * step
     t = np.clip(about[:, None] + step * np.linspace(-1, 1, 2 * FINER + 1), 0, 1)[..., None]
-    radii = _radii_at(control, t)
-    best = np.argmin(radii, axis=1)
+    peaks = _peaks(1 / _radii_at(control, t))
+    best = np.argmax(peaks, axis=1)
     rows = np.arange(len(control))
-    return radii[rows, best], _at(control, t[rows, best])
+    with np.errstate(divide="ignore"):
+        return 1 / peaks[rows, best], _at(control, t[rows, best])
+
+
+def _peaks(values: type_points) -> type_points:
+    """Samples (n, k), those that are greater than both beside them raised to the top of the parabola through the three.
+
+    A segment may bend tightly in two places: which is the tighter one may hang on how near a sample came to it.
+    """
+    before, middle, after = values[:, :-2], values[:, 1:-1], values[:, 2:]
+    bulge = 2 * middle - before - after
+    is_peak = (middle > before) & (middle > after)
+    peaks = values.copy()
+    peaks[:, 1:-1] += np.where(is_peak, (after - before) ** 2 / (8 * np.where(is_peak, bulge, 1.0)), 0.0)
+    return peaks
 
 
 def _radii_at(control: type_points, t: type_points) -> type_points:
