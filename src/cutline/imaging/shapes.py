@@ -53,6 +53,30 @@ def filled(shape: BaseGeometry) -> MultiPolygon:
     return polygons_of(shapely.union_all([Polygon(part.exterior) for part in _polygons(shape)]))
 
 
+def hull(shape: BaseGeometry) -> Polygon:
+    """The convex hull of a shape with an area.
+
+    Found by a monotone chain (Andrew 1979). GEOS sorts points by their angle around one of them, and where that is not
+    sure to the last digit it now and then gives a shape with a dent, which says it is valid.
+    """
+    points = np.unique(shapely.get_coordinates(shape), axis=0)
+    chains = [_chain(side.tolist()) for side in (points, points[::-1])]
+    return Polygon([*chains[0][:-1], *chains[1]])
+
+
+def _chain(points: list[list[float]]) -> list[list[float]]:
+    """Of points in order of x and y those that a line turning left only goes through, first and last included."""
+    kept: list[list[float]] = []
+    for x, y in points:
+        while len(kept) > 1:
+            (x0, y0), (x1, y1) = kept[-2:]
+            if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0:
+                break
+            kept.pop()
+        kept.append([x, y])
+    return kept
+
+
 def offset(shape: BaseGeometry, distance_mm: float, *, sagitta_mm: float = ARC_SAGITTA_MM) -> MultiPolygon:
     """The shape grown by a distance with round joins; shrunk if it is negative.
 

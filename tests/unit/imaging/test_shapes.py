@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from shapely import Point, box
+from shapely import MultiPoint, Point, box
 
 from cutline.imaging import shapes
-from cutline.imaging.shapes import filled, offset, polygons_of
+from cutline.imaging.shapes import filled, hull, offset, polygons_of
 
 
 @pytest.mark.parametrize("distance_mm", [3.0, 0.5, -0.3])
@@ -25,6 +25,14 @@ def test_moving_in_steps_makes_the_same_shape(distance_mm: float, monkeypatch: p
     assert in_steps != at_once
     assert in_steps.buffer(0.01).contains(at_once)
     assert at_once.buffer(0.01).contains(in_steps)
+
+
+def test_a_hull_is_convex_and_no_larger_than_it_must_be() -> None:
+    """Of random points, many in a row among them, it has the corners and the area that GEOS finds."""
+    random = np.random.default_rng(2)
+    for count in (3, 4, 10, 300):
+        points = MultiPoint(np.round(random.normal(0, 5, (count, 2))) / 2)
+        assert hull(points.buffer(1)).normalize().equals_exact(points.buffer(1).convex_hull.normalize(), 1e-9)
 
 
 def test_noise_can_be_grown() -> None:

@@ -18,6 +18,7 @@ from cutline.domain.sticker_spec import CutType, ResolvedSpec
 from cutline.imaging.cut_line.bezier import DECIMALS, BezierPath, line
 from cutline.imaging.cut_line.border import (
     SLACKS_MM,
+    SPIKE_SLACK_MM,
     blade_radius_mm,
     closing_radius_mm,
     is_opened,
@@ -71,7 +72,9 @@ def build_cut_line(outline: Outline, spec: ResolvedSpec) -> CutLine:
     pieces = scaled.bordered
     joins: tuple[Join, ...] = ()
     if len(outline.art.geoms) > 1 or len(pieces.geoms) > 1:
-        pieces, joins = join_islands(pieces, spec.island_policy, neck_mm=max(NECK_MM, 2 * spec.min_radius_mm))
+        neck_mm = max(NECK_MM, 2 * spec.min_radius_mm)
+        corner_mm = max(spec.min_radius_mm - SPIKE_SLACK_MM, 0.0)
+        pieces, joins = join_islands(pieces, spec.island_policy, neck_mm=neck_mm, corner_mm=corner_mm)
     holes = inner_cuts(scaled.art, smoothed(pieces, spec), spec) if spec.inner_cuts else InnerCuts((), 0, ())
     fitted = _fitted(pieces, holes, scaled, spec)
     return _placed(fitted, scaled, spec, joins, holes)

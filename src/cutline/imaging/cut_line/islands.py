@@ -12,7 +12,7 @@ from shapely import LineString, MultiPolygon, Point, Polygon, STRtree
 
 from cutline.domain.sticker_spec import IslandPolicy
 from cutline.imaging.cut_line.model import Join, JoinKind
-from cutline.imaging.shapes import closed, filled, offset, polygons_of
+from cutline.imaging.shapes import closed, filled, hull, offset, opened, polygons_of
 
 CLOSING_RADII_MM: Final = (1.5, 2.5, 3.5, 5.0)
 """Closing radii tried in turn; pieces nearly in touch grow together with soft shoulders."""
@@ -46,7 +46,7 @@ class _Core:
 
 
 def join_islands(
-    pieces: MultiPolygon, policy: IslandPolicy, *, neck_mm: float = NECK_MM
+    pieces: MultiPolygon, policy: IslandPolicy, *, neck_mm: float = NECK_MM, corner_mm: float = 0.0
 ) -> tuple[MultiPolygon, tuple[Join, ...]]:
     """Joins pieces (mm, without holes) as the policy says.
 
@@ -58,6 +58,7 @@ def join_islands(
         pieces: What is to be joined.
         policy: How.
         neck_mm: Least width of what joins two pieces.
+        corner_mm: Radius that no convex corner of the pieces is under, and none of a bridge may be.
 
     Returns:
         The joined shape, which contains the pieces, and what was done to them.
@@ -86,7 +87,10 @@ def join_islands(
         cores = [core for core in cores if core is not first and core is not second]
         cores.append(_Core(joined, first.inside, is_thin=first.is_thin and second.is_thin))
     whole = filled(shapely.union_all([pieces, *(core.body for core in cores)]))
-    return (filled(closed(whole, FILLET_MM)) if bridged else whole), tuple(joins)
+    if bridged:
+        # A bridge ends in corners, which stand out where a piece is hardly wider than it, or is passed right through.
+        whole = filled(opened(closed(whole, FILLET_MM), corner_mm))
+    return whole, tuple(joins)
 
 
 def _cores(pieces: MultiPolygon, neck_mm: float) -> list[_Core]:
@@ -150,8 +154,8 @@ def _bridge(first: _Core, second: _Core, neck_mm: float) -> Polygon:
     along = along / np.linalg.norm(along)
     reach = 1.5 * neck_mm
     strip = LineString([ends[0] - along * reach, ends[1] + along * reach]).buffer(neck_mm / 2 * 1.02, cap_style="flat")
-    hull = shapely.union_all([first.body, second.body]).convex_hull
-    return polygons_of(strip.intersection(hull)).geoms[0]
+    within = hull(MultiPolygon([first.body, second.body]))
+    return polygons_of(strip.intersection(within)).geoms[0]
 
 
 def _hull(pieces: MultiPolygon, gap_mm: float | None = None) -> tuple[MultiPolygon, tuple[Join, ...]]:
@@ -160,4 +164,4 @@ def _hull(pieces: MultiPolygon, gap_mm: float | None = None) -> tuple[MultiPolyg
         # Pieces that the border has joined already have no gap between them.
         _, gaps = STRtree(parts).query_nearest(parts, exclusive=True, return_distance=True)
         gap_mm = max(gaps, default=0.0)
-    return filled(pieces.convex_hull), (Join(JoinKind.HULL, float(gap_mm), pieces.bounds),)
+    return filled(hull(pieces)), (Join(JoinKind.HULL, float(gap_mm), pieces.bounds),)

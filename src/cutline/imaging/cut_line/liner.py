@@ -12,7 +12,7 @@ from cutline.imaging.cut_line.bezier import BezierPath, line
 from cutline.imaging.cut_line.fit import fit_ring
 from cutline.imaging.cut_line.radius import eased
 from cutline.imaging.cut_line.rings import ring_points
-from cutline.imaging.shapes import closed, filled, offset
+from cutline.imaging.shapes import closed, filled, hull, offset
 
 CORNER_MM: Final = 3.0
 """Radius of a rectangular liner's corners."""
@@ -39,7 +39,7 @@ def liner_path(face: MultiPolygon, spec: ResolvedSpec, *, tolerance_mm: float) -
     for slack_mm, share in TRIES:
         shape = filled(closed(around, max(CORNER_MM, spec.min_radius_mm) + slack_mm))
         if len(shape.geoms) > 1:  # pieces kept apart still share one liner
-            shape = filled(shape.convex_hull)
+            shape = filled(hull(shape))
         path = _fitted(shape.geoms[0], max(spec.min_radius_mm, LEAST_RADIUS_MM), share * tolerance_mm)
         if not outline_of(path).is_valid:
             continue
