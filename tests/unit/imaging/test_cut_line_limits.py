@@ -86,6 +86,37 @@ def test_the_tightest_bend_is_found_between_samples() -> None:
     assert np.abs(places[0] - cubic).min() < 0.1
 
 
+def test_of_two_places_that_bend_alike_the_tighter_one_is_found() -> None:
+    """A cubic that turns one way and back counts as tight as it gets, whichever bend a sample comes nearer to."""
+    cubic = np.array([[12.2676, 17.2181], [12.4573, 17.2551], [12.4947, 17.283], [12.7807, 17.3257]])
+
+    radii_mm, _ = tightest_of(cubic[None])
+
+    assert radii_mm[0] == pytest.approx(radii_along(cubic[None], 4001).min(), rel=2e-5)
+
+
+def test_a_bridge_to_a_piece_as_wide_as_itself_has_no_corners() -> None:
+    """Where a bridge ends at a disc that is hardly wider, the line bends no tighter than asked for."""
+    art = MultiPolygon([Point(0, 0).buffer(2.95, quad_segs=60), box(-20, -8, -14, 8)])
+
+    line = cut(art, border_mm=0.0, min_radius_mm=2.9)
+
+    assert [join.kind for join in line.joins] == [JoinKind.BRIDGE]
+    assert line.through[0].tightest[0] >= 2.9
+
+
+@pytest.mark.parametrize("wall_mm", [0.5, 1.99, 2.05])
+def test_inner_cuts_that_run_into_each_other_are_one(wall_mm: float) -> None:
+    """Of a wall between two holes that full bleed takes all, or a hair less, nothing is left between their cuts."""
+    holes = shapely.union(box(-6, -3, -wall_mm / 2, 3), box(wall_mm / 2, -3, 6, 3))
+    art = box(-12, -12, 12, 12).difference(holes)
+
+    line = cut(art, border_mm=-1.0, inner_cuts=True)
+
+    assert len(line.inner) == 1
+    assert not line.holes_lost
+
+
 def test_rounding_to_what_files_hold_bends_nothing_any_more() -> None:
     """The radius that was checked is the radius that is emitted, to the last digit, however short a handle is."""
     line = cut(star_mm(), border_mm=0.0, min_radius_mm=2.5359)

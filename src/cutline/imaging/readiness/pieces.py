@@ -89,7 +89,7 @@ def _why_lost(sticker: Sticker) -> tuple[str, str]:
         )
     if blade_shape(hole, spec):
         return (
-            f"less than {MIN_WALL_MM:g} mm of the sticker would stay between the hole and its edge",
+            f"less than {MIN_WALL_MM:g} mm of the sticker would stay between the hole and its edge, or another hole",
             "Use a larger border, move the hole inwards, or leave it printed.",
         )
     if spec.border_mm > 0 and blade_shape(hole, replace(spec, border_mm=0.0)):
