@@ -86,6 +86,8 @@ class FakeServer:
         if self._running is not None:
             text = "the fake server runs already"
             raise RuntimeError(text)
+        # Threads, for grpc.aio has one poller for all event loops of a process: a loop of the server's own would meddle
+        # with that of the test.
         threads = ThreadPoolExecutor(MOST_WATCHES + _UNARY_THREADS, thread_name_prefix="cutline-fake")
         server = grpc.server(threads, options=(("grpc.so_reuseport", 0),))
         health = Health()

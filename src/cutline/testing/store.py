@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,14 +11,15 @@ from uuid import UUID
 from cutline.contract.specs import spec_from_wire
 from cutline.contract.submits import JobWish, SpecWish, SubmitWish, UploadWish, resolve_spec
 from cutline.contract.tokens import ResumePoint, resume_token_invalid
-from cutline.domain.calls import CallIdentity, request_id_reused
+from cutline.domain.calls import CallIdentity
 from cutline.domain.dedup import reprocess_key, submit_key
 from cutline.domain.errors import Reason
 from cutline.domain.ids import parse_id
 from cutline.domain.refusals import artwork_missing, design_not_found, upload_not_found
 from cutline.domain.states import DesignState
 from cutline.testing.addresses import Addresses, with_addresses
-from cutline.testing.designs import StoredDesign, now
+from cutline.testing.answers import Answers
+from cutline.testing.designs import StoredDesign, new_design
 from cutline.testing.ids import Ids
 from cutline.testing.outcomes import Failed, Held, Outcome, Outcomes, Ready
 from cutline.testing.uploads import StoredUpload
@@ -27,15 +27,6 @@ from cutline.testing.watches import Change, DesignWatch, TenantWatch, Watch, Wat
 from cutline.v1 import design_pb2 as pb
 
 UPLOAD_KEEP: Final = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What the first call of a request id was answered with."""
-
-    body_sha256: bytes
-    resource_id: UUID
-    deduplicated: bool = False
 
 
 class Store:
@@ -62,7 +53,7 @@ class Store:
         self.watchers = Watchers()
         self._addresses = addresses
         self._ids = Ids()
-        self._answers: dict[tuple[str, UUID], _Answer] = {}
+        self._answers = Answers()
         self._under_way: dict[bytes, UUID] = {}
         self._gone: dict[UUID, Change] = {}
         self._next_change = 1
@@ -72,7 +63,7 @@ class Store:
     def create_upload(self, wish: UploadWish) -> StoredUpload:
         """Promises an upload, or finds the one that this call promised before."""
         with self.lock:
-            first = self._first_answer(wish.call)
+            first = self._answers.first(wish.call)
             if first is not None and first.resource_id in self.uploads:
                 return self.uploads[first.resource_id]
             upload = StoredUpload(
@@ -85,14 +76,14 @@ class Store:
                 datetime.now(UTC) + UPLOAD_KEEP,
             )
             self.uploads[upload.upload_id] = upload
-            self._record(wish.call, upload.upload_id)
+            self._answers.record(wish.call, upload.upload_id)
             return upload
 
     def submit(self, wish: SubmitWish) -> tuple[pb.Design, bool]:
         """Accepts a design, or finds the one whose work is the same; the design and whether it was found."""
         with self.lock:
             upload = self._artwork(wish.call.tenant, wish.upload_id)
-            first = self._first_answer(wish.call)
+            first = self._answers.first(wish.call)
             if first is not None:
                 return self._design(wish.call.tenant, first.resource_id).message, first.deduplicated
             key = submit_key(
@@ -104,13 +95,13 @@ class Store:
             )
             equal = self._under_way.get(key)
             if equal is not None:
-                self._record(wish.call, equal, deduplicated=True)
+                self._answers.record(wish.call, equal, deduplicated=True)
                 return self.designs[equal].message, True
-            design = _new_design(self._ids.new(), wish, upload, key)
+            design = new_design(self._ids.new(), wish, upload.artwork, key)
             accepted = design.message
             outcome = self._next_outcome(accepted)
             self.designs[design.design_id] = design
-            self._record(wish.call, design.design_id)
+            self._answers.record(wish.call, design.design_id)
             design.accept()
             self._tell(design)
             self._work(design, outcome, wish.job)
@@ -121,7 +112,7 @@ class Store:
     ) -> tuple[pb.Design, bool]:
         """Starts the next generation of a design, or finds equal work; the design and whether it was found."""
         with self.lock:
-            first = self._first_answer(call)
+            first = self._answers.first(call)
             if first is not None:
                 return self._design(call.tenant, first.resource_id).message, first.deduplicated
             design = self._design(call.tenant, design_id)
@@ -135,12 +126,12 @@ class Store:
                 not_before_time=job.not_before_time,
             )
             if key in self._under_way:
-                self._record(call, design_id, deduplicated=True)
+                self._answers.record(call, design_id, deduplicated=True)
                 return design.message, True
-            self._under_way.pop(design.dedup_key, None)
+            self._end_work(design)
             design.restart(wish, key)
             restarted = design.message
-            self._record(call, design_id)
+            self._answers.record(call, design_id)
             self._tell(design)
             self._work(design, self._next_outcome(restarted), job)
             return restarted, False
@@ -148,22 +139,22 @@ class Store:
     def cancel(self, call: CallIdentity, design_id: UUID) -> pb.Design:
         """Stops a design's unfinished work."""
         with self.lock:
-            if self._first_answer(call) is None:
+            if self._answers.first(call) is None:
                 design = self._design(call.tenant, design_id)
                 design.cancel()
-                self._record(call, design_id)
+                self._answers.record(call, design_id)
                 self._tell(design)
             return self._design(call.tenant, design_id).message
 
     def delete(self, call: CallIdentity, design_id: UUID) -> None:
         """Deletes a design with its files."""
         with self.lock:
-            if self._first_answer(call) is not None:
+            if self._answers.first(call) is not None:
                 return
             design = self._design(call.tenant, design_id)
             design.check_deletable()
             del self.designs[design_id]
-            self._record(call, design_id)
+            self._answers.record(call, design_id)
             self._tell(design, gone=True)
 
     # Calls of StatusService.
@@ -271,7 +262,7 @@ class Store:
         """Numbers a change and offers it to whoever watches."""
         design.change, self._next_change = self._next_change, self._next_change + 1
         if design.state.terminal:
-            self._under_way.pop(design.dedup_key, None)
+            self._end_work(design)
         else:
             self._under_way[design.dedup_key] = design.design_id
         change = self._change_of(design, gone=gone)
@@ -279,6 +270,11 @@ class Store:
             self._gone[design.design_id] = change
         self.watchers.offer(change)
         self.lock.notify_all()
+
+    def _end_work(self, design: StoredDesign) -> None:
+        """Has equal work be new work again, unless it is under way in another design."""
+        if self._under_way.get(design.dedup_key) == design.design_id:
+            del self._under_way[design.dedup_key]
 
     def _change_of(self, design: StoredDesign, *, gone: bool = False) -> Change:
         terminal = design.state.terminal
@@ -315,38 +311,3 @@ class Store:
         if upload.data is None:
             raise artwork_missing(upload_id)
         return upload
-
-    def _first_answer(self, call: CallIdentity) -> _Answer | None:
-        """The first answer given to this call, if it is a repeat.
-
-        Raises:
-            ConflictError: The id belongs to another call.
-        """
-        answer = None if call.request_id is None else self._answers.get((call.tenant, call.request_id))
-        if answer is not None and answer.body_sha256 != call.body_sha256:
-            raise request_id_reused(call.request_id)
-        return answer
-
-    def _record(self, call: CallIdentity, resource_id: UUID, *, deduplicated: bool = False) -> None:
-        if call.request_id is not None:
-            self._answers[call.tenant, call.request_id] = _Answer(call.body_sha256, resource_id, deduplicated)
-
-
-def _new_design(design_id: UUID, wish: SubmitWish, upload: StoredUpload, dedup_key: bytes) -> StoredDesign:
-    time = now()
-    message = pb.Design(
-        id=str(design_id),
-        tenant=wish.call.tenant,
-        title=wish.title,
-        labels=wish.labels,
-        reference=wish.reference,
-        artwork=upload.artwork,
-        spec=wish.spec.wire,
-        resolved_spec=wish.spec.resolved_wire,
-        state=pb.Design.STATE_QUEUED,
-        revision=1,
-        generation=1,
-        create_time=time,
-        update_time=time,
-    )
-    return StoredDesign(design_id, message, wish.spec.resolved, dedup_key)

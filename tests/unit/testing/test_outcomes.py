@@ -145,7 +145,11 @@ def test_equal_unfinished_work_is_joined(server: FakeServer, client: Client) -> 
     with pytest.raises(PreconditionError, match="DESIGN_RUNNING"):
         first.delete()
     server.finish(first.id)
-    assert client.designs.submit(PNG, width_mm=50).id != first.id
+    server.script(Held())
+    third = client.designs.submit(PNG, width_mm=50)
+    assert third.id != first.id
+    first.delete()  # and work that goes on is still found when equal work that ended goes away
+    assert client.designs.submit(PNG, width_mm=50).id == third.id
 
 
 def test_an_outcome_that_cannot_be_is_refused() -> None:
