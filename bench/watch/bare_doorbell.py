@@ -19,6 +19,8 @@ from bench.watch.asking import Answer, serve
 from cutline.embedded.ports import LOOPBACK
 from cutline.messaging.topology import Topology
 
+BARE: Final = Topology(namespace="bare")
+"""Its rings have subjects of their own, so that it and the service are not heard by each other's watchers."""
 HELLO: Final = b""
 """First message of every stream: it is registered."""
 
@@ -43,7 +45,7 @@ async def serving() -> AsyncIterator[Mapping[str, Answer]]:
         return port
 
     connection = await nats.connect(os.environ["CUTLINE_NATS_URL"])
-    await connection.subscribe(Topology().all_designs_subject, cb=heard)
+    await connection.subscribe(BARE.all_designs_subject, cb=heard)
     await connection.flush()
     server = grpc.aio.server()
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {"Watch": grpc.unary_stream_rpc_method_handler(watch)}

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from bench.watch.asking import Answer, serve
+from bench.watch.bare_doorbell import BARE
 from cutline.domain.states import Stage
 from cutline.messaging.connection import Broker
 from cutline.messaging.publisher import Publisher
@@ -73,7 +74,7 @@ class Changer:
             return await _paced(numbers, per_s, self._change)
 
     async def ring(self, numbers: Sequence[int], per_s: float) -> list[Stamp]:
-        """Rings as `change` does, but commits nothing: the stamp is the ring's."""
+        """Rings the bare doorbell as `change` rings the service's, but commits nothing: the stamp is the ring's."""
         return await _paced(numbers, per_s, self._ring_only)
 
     async def burst(self, number: int, changes: int) -> list[Stamp]:
@@ -97,19 +98,19 @@ class Changer:
         if committed is None:
             msg = f"the change of design {claim.design_id} was no news to the store"
             raise RuntimeError(msg)
-        await self._send(claim, committed.revision, committed.state)
+        await self._send(self._topology, claim, committed.revision, committed.state)
         return number, committed.revision, begun_ns, committed_ns
 
     async def _ring_only(self, number: int) -> Stamp:
         claim = self._claims[number]
         self._steps[number] += 1
         now_ns = time.monotonic_ns()
-        await self._send(claim, self._steps[number], "PROCESSING")
+        await self._send(BARE, claim, self._steps[number], "PROCESSING")
         return number, self._steps[number], now_ns, now_ns
 
-    async def _send(self, claim: Claim, revision: int, state: str) -> None:
+    async def _send(self, topology: Topology, claim: Claim, revision: int, state: str) -> None:
         ring = design_ring(design_id=claim.design_id, tenant=claim.tenant, revision=revision, state=state)
-        await self._publisher.ring(self._topology.design_subject(claim.tenant, claim.design_id), ring)
+        await self._publisher.ring(topology.design_subject(claim.tenant, claim.design_id), ring)
 
 
 async def _paced(

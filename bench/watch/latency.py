@@ -11,7 +11,7 @@ from bench.delivery.floor import cpu_s
 from bench.watch.asking import Load
 from bench.watch.figures import MS_NS, Outcome, Times, Verdict, latencies_ms
 from bench.watch.sizes import Size
-from bench.watch.stand import Callers, Stand, Status
+from bench.watch.stand import Callers, Stand, Status, last_revisions
 
 GOAL_P50_MS: Final = 3.0
 GOAL_P99_MS: Final = 15.0
@@ -34,8 +34,8 @@ async def latency(stand: Stand, size: Size) -> Outcome:
     ):
         await callers.watch(status.target, designs)
         await bare_callers.watch_bare(bare_target, designs)
-        await stand.change(numbers[: size.watchers], size.per_s)  # warms plans and pools
-        await stand.ring(numbers[: size.watchers], size.per_s)
+        await _changes(stand, callers, numbers[: size.watchers], size.per_s)  # warms plans and pools
+        await _rings(stand, bare_callers, numbers[: size.watchers], size.per_s)
         for _ in range(size.runs):
             load = _load(stand, status, callers)
             times, whole = await _changes(stand, callers, numbers, size.per_s)
@@ -90,30 +90,24 @@ async def fanout(stand: Stand, size: Size) -> Outcome:
 
 async def _changes(stand: Stand, callers: Callers, numbers: list[int], per_s: float) -> tuple[Times, Times]:
     """Times from commits' ends, and from their begins."""
-    await callers.take()
     stamps = await stand.change(numbers, per_s)
-    taken = await callers.take(numbers)
+    taken = await callers.hear(last_revisions(stamps))
     return Times.of(latencies_ms(stamps, taken)), Times.of(latencies_ms(stamps, taken, from_begin=True))
 
 
 async def _rings(stand: Stand, callers: Callers, numbers: list[int], per_s: float) -> Times:
-    await callers.take()
     stamps = await stand.ring(numbers, per_s)
-    return Times.of(latencies_ms(stamps, await callers.take(numbers)))
+    return Times.of(latencies_ms(stamps, await callers.hear(last_revisions(stamps))))
 
 
 async def _last_ms(stand: Stand, callers: Callers, size: Size) -> list[float]:
     """For each round, when the last watcher knew of its one change."""
     found = []
     for _ in range(size.rounds + 1):
-        await callers.take()
         (stamp,) = await stand.change([0])
-        taken = await callers.take(range(size.watchers))
-        told = {watcher: at_ns for watcher, at_ns, revision in taken.receipts if revision >= stamp.revision}
-        if len(told) < size.watchers:
-            msg = f"of {size.watchers} watchers only {len(told)} were told"
-            raise RuntimeError(msg)
-        found.append(round((max(told.values()) - stamp.committed_ns) / MS_NS, 2))
+        taken = await callers.hear(dict.fromkeys(range(size.watchers), stamp.revision))
+        last_ns = max(at_ns for _, at_ns, revision in taken.receipts if revision >= stamp.revision)
+        found.append(round((last_ns - stamp.committed_ns) / MS_NS, 2))
     return found[1:]  # the first round warms
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from bench.watch.figures import Outcome, Verdict
 from bench.watch.sizes import Size
-from bench.watch.stand import Callers, Stamp, Stand, Status
+from bench.watch.stand import Stand, Status, last_revisions
 
 GOAL: Final = 1.0
 """Rows read for a change, snapshots and resync aside."""
@@ -27,42 +26,27 @@ async def reads(stand: Stand, size: Size) -> Outcome:
     async with stand.status() as status, stand.callers() as callers:
         await callers.watch(status.target, stand.designs[: size.watchers])
         before = await status.metrics()
-        await stand.change(steady, size.per_s)
-        await callers.take(steady)
+        await callers.hear(last_revisions(await stand.change(steady, size.per_s)))
         counted["of many designs with a watcher each"] = await _since(status, before, len(steady))
         await callers.close()
 
         await callers.watch(status.target, [stand.designs[0]] * size.watchers)
         before = await status.metrics()
-        await _heard(callers, await stand.burst(0, burst), by=range(size.watchers))
+        stamps = await stand.burst(0, burst)
+        await callers.hear(dict.fromkeys(range(size.watchers), stamps[-1].revision))
         counted[f"of one design in a burst, {size.watchers} watchers"] = await _since(status, before, burst)
         await callers.close()
 
         await callers.watch_tenant(status.target, size.watchers)
         before = await status.metrics()
-        await stand.change(range(size.rounds), size.rounds)
-        await callers.take([*range(size.watchers)] * size.rounds)
+        for number in range(size.rounds):
+            (stamp,) = await stand.change([number])
+            await callers.hear(dict.fromkeys(range(size.watchers), stamp.revision))
         counted[f"of a tenant, {size.watchers} watchers of it"] = await _since(status, before, size.rounds)
     return Outcome(
         [Verdict(f"rows read per change {name}", found["per_change"], "", GOAL) for name, found in counted.items()],
         {**counted},
     )
-
-
-async def _heard(callers: Callers, stamps: Sequence[Stamp], *, by: Sequence[int]) -> None:
-    """Waits until these watchers know of the last revision made; changes before it may have been merged.
-
-    Raises:
-        RuntimeError: Some are not told.
-    """
-    last = stamps[-1].revision
-    waiting = set(by)
-    while waiting:
-        taken = await callers.take(list(waiting)[:1])
-        waiting -= {watcher for watcher, _, revision in taken.receipts if revision >= last}
-        if not taken.receipts:
-            msg = f"{len(waiting)} watchers were not told revision {last}"
-            raise RuntimeError(msg)
 
 
 async def _since(status: Status, before: dict[str, float], changes: int) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import Final
 from bench.watch.figures import Outcome, Times, Verdict, latencies_ms
 from bench.watch.latency import GOAL_P50_MS, GOAL_P99_MS
 from bench.watch.sizes import Size
-from bench.watch.stand import Callers, Stand, Status
+from bench.watch.stand import Callers, Stand, Status, last_revisions
 
 HOT_PER_S: Final = 200.0
 """Changes a second of the design that slow readers watch."""
@@ -25,7 +25,7 @@ async def slow(stand: Stand, size: Size) -> Outcome:
     settings = {"CUTLINE_WATCH_WRITE_TIMEOUT": f"{size.write_timeout_s:g}s"}
     async with stand.status(settings) as status, stand.callers() as callers, stand.callers(1) as slow_callers:
         await callers.watch(status.target, stand.designs[: size.watchers])
-        await stand.change(numbers[: size.watchers], size.per_s)
+        await _others(stand, callers, numbers[: size.watchers], size, hot=hot)  # warms plans and pools
         alone, _ = await _others(stand, callers, numbers, size, hot=hot)
         await slow_callers.stall(status.target, [stand.designs[hot]] * size.slow)
         before_bytes = status.rss_bytes()
@@ -67,9 +67,8 @@ def _length_s(size: Size) -> float:
 
 async def _others(stand: Stand, callers: Callers, numbers: list[int], size: Size, *, hot: int) -> tuple[Times, int]:
     """Times of those who read, and how many of their streams ended."""
-    await callers.take()
     stamps = await stand.change(numbers, size.per_s, hot=hot, hot_per_s=HOT_PER_S)
-    taken = await callers.take(numbers)
+    taken = await callers.hear(last_revisions(stamps))
     return Times.of(latencies_ms(stamps, taken)), len(taken.ended)
 
 

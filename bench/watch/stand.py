@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -191,6 +192,25 @@ class Callers:
             ],
         )
 
+    async def hear(self, revisions: Mapping[int, int]) -> Taken:
+        """Waits until each of these watchers knows of its revision or a later one; everything since the last time.
+
+        Raises:
+            RuntimeError: Nobody was told anything for a long time.
+        """
+        waiting, heard = dict(revisions), Taken([], 0, [])
+        while waiting:
+            taken = await self.take([*waiting])
+            if not taken.receipts:
+                watcher, revision = next(iter(waiting.items()))
+                msg = f"{len(waiting)} watchers were not told, as {watcher} of revision {revision}"
+                raise RuntimeError(msg)
+            for watcher, _, revision in taken.receipts:
+                if revision >= waiting.get(watcher, sys.maxsize):
+                    del waiting[watcher]
+            heard = heard.followed_by(taken)
+        return heard
+
     async def close(self) -> None:
         """Cancels every watch."""
         await asyncio.gather(*(one.ask("close") for one in self.programs))
@@ -210,6 +230,10 @@ class Taken:
     quiet: int
     ended: list[tuple[int, str, int]]
 
+    def followed_by(self, later: Taken) -> Taken:
+        """Both together."""
+        return Taken(self.receipts + later.receipts, self.quiet + later.quiet, self.ended + later.ended)
+
 
 class Stamp(NamedTuple):
     """One change: number of the design, the revision, when its commit was asked for and when it was done (ns)."""
@@ -218,6 +242,11 @@ class Stamp(NamedTuple):
     revision: int
     begun_ns: int
     committed_ns: int
+
+
+def last_revisions(stamps: Sequence[Stamp]) -> dict[int, int]:
+    """The last revision that changes made, for each design."""
+    return {stamp.number: stamp.revision for stamp in sorted(stamps, key=lambda stamp: stamp.revision)}
 
 
 class Stand:

@@ -31,10 +31,5 @@ async def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     assert [*measures] == [*MEASURES]
     assert all(measure["verdicts"] for measure in measures.values())
     counts = {each["name"]: each["value"] for measure in measures.values() for each in measure["verdicts"]}
-    assert {
-        name: value for name, value in counts.items() if "lost" in name or "deaf" in name or "not told" in name
-    } == {
-        "streams lost while held": 0,
-        "of 100 watchers asked afterwards, deaf": 0,
-        "watches of the churn that were not told": 0,
-    }
+    lost = ("streams lost while held", "watches of the churn that were not told", "other streams that ended")
+    assert [counts[name] for name in lost] == [0, 0, 0]
