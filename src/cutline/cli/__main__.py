@@ -1,14 +1,19 @@
 """The entry of the `cutline` command.
 
-Exit codes: 0 done, 1 a design failed, 2 wrong usage or bad input, 3 a service cannot be reached, 4 out of time.
+Exit codes: 0 done, 1 a design failed, 2 wrong usage or bad input, 3 a service cannot be reached, 4 out of time; 130,
+143 and 141 where Ctrl-C, SIGTERM or a reader that went away ended it. docs/cli.md explains them.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
 from typing import NoReturn
+
+# gRPC reads this when it is loaded; what it says about connections is told in words of ours.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from cutline.cli.app import app
 from cutline.cli.failures import OUTPUT_CLOSED, ExitCode
@@ -17,6 +22,9 @@ from cutline.cli.printing import OutputClosedError
 
 def main() -> None:
     """Runs the command line; the commands explain their own files, so what is left is a full or broken output."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what it cannot write is shown as escapes, not refused
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="cutline")
     except (OutputClosedError, BrokenPipeError):

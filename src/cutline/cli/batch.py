@@ -145,15 +145,16 @@ class Batch:
         """Takes every file to its end."""
         ahead = iter(self.submitted)
         async with AsyncClient() as client:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self._wishes.window, len(self.submitted))):
-                        group.create_task(self._take_each(client, ahead))
-            except BaseExceptionGroup as failures:
-                raise failures.exceptions[0] from None
-        if self._halt is not None:
-            for one in ahead:
-                self._end(one, NotSubmittedError(self._halt))
+            with self._board:
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        for _ in range(min(self._wishes.window, len(self.submitted))):
+                            group.create_task(self._take_each(client, ahead))
+                except BaseExceptionGroup as failures:
+                    raise failures.exceptions[0] from None
+                if self._halt is not None:
+                    for one in ahead:
+                        self._end(one, NotSubmittedError(self._halt))
 
     @property
     def repeatable(self) -> bool:

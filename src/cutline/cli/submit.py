@@ -132,10 +132,6 @@ def _run(board: Board, sources: list[Source], wishes: Wishes, output: OutputStyl
     """Submits, prints and ends with the exit code."""
     batch = Batch(sources, wishes, board, lambda one: _tell(one, board, output))
 
-    async def go() -> None:
-        with board:
-            await batch.run()
-
     def stopped() -> None:
         if output is OutputStyle.NDJSON:
             for one in batch.unfinished:
@@ -144,7 +140,7 @@ def _run(board: Board, sources: list[Source], wishes: Wishes, output: OutputStyl
         _print(batch.submitted, output)
         _advise(batch, "stopped: ")
 
-    run(go(), stopped)
+    run(batch.run(), stopped)
     _print(batch.submitted, output)
     if len(sources) > 1 and output is OutputStyle.TABLE:
         board.summarise()

@@ -397,6 +397,16 @@ def test_downloads_are_told_and_one_that_fails_does_not_stop_the_others(server: 
     assert (shown.exit_code, shown.stderr) == (2, f"error: {art / '0.png'}: File exists\n")
 
 
+@pytest.mark.parametrize(("output", "shown"), [("table", "sch\\xf6n \\u56f3"), ("ndjson", "sch\\u00f6n \\u56f3")])
+def test_a_narrow_stream_gets_escapes(server: FakeServer, art: Path, output: str, shown: str) -> None:
+    """Where standard output is not Unicode, characters it lacks are escapes; those of JSON are JSON's."""
+    cutline(server, "submit", str(art / "0.png"), "--title", "schön 図")
+    process = start({**server.environment, "PYTHONIOENCODING": "ascii"}, "list", "--output", output)
+    told, errors = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, errors) == (0, "")
+    assert shown in told
+
+
 @pytest.mark.parametrize("output", ["json", "ndjson"])
 def test_lists_are_for_programs_too(server: FakeServer, art: Path, output: str) -> None:
     """A list is one value or a line for each design, with the filters told to the service."""
