@@ -185,7 +185,7 @@ SELECT design_id, revision, change_xid::text AS change_xid
 FROM designs
 WHERE tenant = $1 AND change_xid >= $2::text::xid8
   AND ($3::uuid IS NULL OR (change_xid, design_id) > ($2::text::xid8, $3))
-ORDER BY change_xid, design_id
+ORDER BY designs.change_xid, designs.design_id  -- by the number, not by its text of the same name
 LIMIT $4
 """
 

@@ -18,7 +18,7 @@ SELECT design_id, change_xid::text AS change_xid
 FROM design_tombstones
 WHERE tenant = $1 AND change_xid >= $2::text::xid8
   AND ($3::uuid IS NULL OR (change_xid, design_id) > ($2::text::xid8, $3))
-ORDER BY change_xid, design_id
+ORDER BY design_tombstones.change_xid, design_tombstones.design_id  -- by the number, not by its text of the same name
 LIMIT $4
 """
 _HORIZON: Final = "SELECT change_xid::text AS change_xid FROM tombstone_horizons WHERE tenant = $1"
