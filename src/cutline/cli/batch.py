@@ -260,9 +260,16 @@ class Batch:
 
     def _end(self, one: Submitted, error: ClientError | None) -> None:
         one.error, one.ended = error, True
-        phase = Phase.FAILED if one.design is None or error is not None else phase_of(one.design.message)
-        self._board.leave(one.source.name, phase)
+        self._board.leave(one.source.name, _last_phase(one))
         self._tell(one)
+
+
+def _last_phase(one: Submitted) -> Phase:
+    """Where a file is in the end: what goes on at the server, or was never sent, has not failed."""
+    if one.design is None:
+        return Phase.WAITING if one.error is not None and code_of(one.error) is ExitCode.UNAVAILABLE else Phase.FAILED
+    phase = phase_of(one.design.message)
+    return Phase.FAILED if phase is Phase.READY and one.error is not None else phase
 
 
 def stops_all(error: ClientError) -> bool:

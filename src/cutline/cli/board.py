@@ -57,7 +57,7 @@ class Board:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._shown.enter_context(live)
+            self._shown.enter_context(live).refresh()
         return self
 
     def __exit__(

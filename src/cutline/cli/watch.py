@@ -142,7 +142,8 @@ class _Watching:
 
     def _fail(self, design_id: str, error: ClientError) -> None:
         self.errors[design_id] = error
-        self._board.leave(design_id, Phase.FAILED)
+        last = self.last.get(design_id)
+        self._board.leave(design_id, Phase.FAILED if last is None else phase_of(last))
         if self._output is OutputStyle.NDJSON and not isinstance(error, DesignFailedError):
             print_json(
                 {"design_id": design_id, "error": explain(error), "exit_code": int(exit_code(error))}, self._output

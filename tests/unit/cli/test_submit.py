@@ -83,10 +83,11 @@ def test_no_further_file_is_tried_where_the_service_is_away(folder: Path) -> Non
 
 
 def test_the_highest_exit_code_is_told(folder: Path) -> None:
-    """Of a bad file and an absent service the service's code wins."""
+    """Of a bad file and an absent service the service's code wins; what was never sent is told as waiting."""
     (folder / "a.png").write_bytes(PNG)
     shown = CliRunner().invoke(app, ["submit", "no.png", "a.png"], env=NOBODY)
     assert shown.exit_code == 3
+    assert "1 waiting, 1 failed" in shown.stderr.splitlines()
 
 
 @pytest.mark.parametrize("action", ["redrive", "discard"])
