@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import UUID
@@ -56,9 +57,7 @@ class Resync:
     async def run(self) -> None:
         """Compares when asked and on the timer, for ever."""
         while True:
-            connected = self._bus_connected()
-            self._metrics.bus_connected.set(int(connected))
-            await self._wait(self._pause_s if connected else self._pause_alone_s)
+            await self._wait()
             self._asked.clear()
             try:
                 await self._compare_designs()
@@ -67,12 +66,22 @@ class Resync:
             except Exception:  # the loop outlives whatever the store does
                 log.warning("status.resync_failed", exc_info=True)
 
-    async def _wait(self, timeout_s: float) -> None:
+    async def _wait(self) -> None:
+        """Waits until asked or until it is time; looks so often at the bus that its loss is noticed in time."""
+        begun_s = time.monotonic()
+        while True:
+            connected = self._bus_connected()
+            self._metrics.bus_connected.set(int(connected))
+            left_s = begun_s + (self._pause_s if connected else self._pause_alone_s) - time.monotonic()
+            if left_s <= 0 or await self._was_asked(min(left_s, self._pause_alone_s)):
+                return
+
+    async def _was_asked(self, within_s: float) -> bool:
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._asked.wait()
+            async with asyncio.timeout(within_s):
+                return await self._asked.wait()
         except TimeoutError:
-            return
+            return False
 
     async def _compare_designs(self) -> None:
         """Marks the designs watched one by one whose revision is not the one told."""

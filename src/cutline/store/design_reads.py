@@ -7,7 +7,9 @@ trip and every part of a design comes from one snapshot.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -197,9 +199,13 @@ JOIN unnest($1::text[], $2::uuid[]) AS wanted (tenant, design_id)
 """
 
 _BOUNDS: Final = """
-SELECT pg_snapshot_xmin(snapshot)::text AS xmin, pg_snapshot_xmax(snapshot)::text AS xmax
+SELECT pg_snapshot_xmin(snapshot)::text AS xmin, pg_snapshot_xmax(snapshot)::text AS xmax,
+       pg_current_wal_insert_lsn()::text AS written
 FROM pg_current_snapshot() AS snapshot
 """
+_KEPT: Final = "SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn AS kept"
+_KEPT_WITHIN_S: Final = 1.0
+_KEPT_POLL_S: Final = 0.01
 
 DesignKey = tuple[str, UUID]
 """Tenant and design id: what names a design in every read."""
@@ -282,8 +288,16 @@ async def read_revisions(database: Queryable, keys: Sequence[DesignKey]) -> dict
 
 
 async def read_bounds(database: Queryable) -> TransactionBounds:
-    """Which transactions a read that begins after this one is sure to see."""
+    """Which transactions a read that begins after this one is sure to see.
+
+    A crash of the database takes back the ids of transactions that were undone before anything of theirs was on disk,
+    and gives them out again: changes would be taken for older ones. So this waits until all they wrote is on disk.
+    """
     (row,) = await database.fetch(_BOUNDS)
+    end_s = time.monotonic() + _KEPT_WITHIN_S
+    # The time is bounded because at the end of a page what is written next begins behind all that can be on disk.
+    while not (await database.fetch(_KEPT, row["written"]))[0]["kept"] and time.monotonic() < end_s:
+        await asyncio.sleep(_KEPT_POLL_S)
     return TransactionBounds(int(row["xmin"]), int(row["xmax"]))
 
 

@@ -42,6 +42,8 @@ LOST_CONNECTION: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # The driver's own protest where the server's farewell crosses a statement.
+    asyncpg.InternalClientError,
 )
 """What a database that is away, starting or full looks like."""
 
