@@ -64,7 +64,7 @@ def submit(
         ),
     ] = None,
     window: Annotated[
-        int, typer.Option(min=1, max=1000, help="Most designs unfinished at once while waiting, else uploads.")
+        int, typer.Option(min=1, max=500, help="Most designs unfinished at once while waiting, else uploads.")
     ] = 8,
     batch: Annotated[
         str, typer.Option(help="Name of this submit: repeated under it within 7 days, nothing is made twice.")
