@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
+import grpc
+
 from cutline.domain.errors import Reason, ResourceExhaustedError
 from cutline.rpc.handler_task import HandlerTask, let_go
 from cutline.telemetry.metrics import Metrics
@@ -71,7 +73,11 @@ class Patience:
         try:
             async with asyncio.timeout(self._goodbye_s):
                 await abort
-        except TimeoutError:
+        except (grpc.aio.AbortError, asyncio.CancelledError):
+            raise
+        except Exception:  # noqa: BLE001  (see below)
+            # The time is over. Or the very first message waits: gRPC then takes the headers for unsent, sends them with
+            # the error once more, and is refused.
             let_go()
             await asyncio.sleep(0)  # where the cancellation arrives
 

@@ -60,6 +60,18 @@ async def test_a_caller_who_reads_nothing_is_cut_and_its_call_freed(serving: Ser
         assert re.search(r"^cutline_slow_readers_total(\{.*\})? 5.0$", _metrics(served), re.MULTILINE)
 
 
+async def test_a_caller_who_takes_nothing_at_all_is_let_go(serving: Serving) -> None:
+    """Without room for even the first message the call is freed as well."""
+    async with serving(write_timeout_s=0.3, **MANY_STREAMS) as served:
+        await settled(served)
+        async with raw_caller(served.server.port, window_bytes=0) as caller:
+            stuck = [caller.call(WATCH, QUIET, CREDENTIAL) for _ in range(5)]
+            assert await eventually(lambda: all(caller.blocks[stream] for stream in stuck))
+            await settled(served)
+            assert await eventually(lambda: caller.reset == set(stuck))
+            assert served.server.open_streams == 0
+
+
 async def test_a_caller_who_reads_again_learns_why_it_was_cut(serving: Serving) -> None:
     """The error waits behind the unread message for a while; who makes room gets it whole."""
     async with (
