@@ -296,9 +296,15 @@ async def read_bounds(database: Queryable) -> TransactionBounds:
     (row,) = await database.fetch(_BOUNDS)
     end_s = time.monotonic() + _KEPT_WITHIN_S
     # The time is bounded because at the end of a page what is written next begins behind all that can be on disk.
-    while not (await database.fetch(_KEPT, row["written"]))[0]["kept"] and time.monotonic() < end_s:
+    while not await _kept(database, row["written"]) and time.monotonic() < end_s:  # noqa: ASYNC110  (the server does it)
         await asyncio.sleep(_KEPT_POLL_S)
     return TransactionBounds(int(row["xmin"]), int(row["xmax"]))
+
+
+async def _kept(database: Queryable, written: str) -> bool:
+    """Whether the log of the database is on disk up to here."""
+    (row,) = await database.fetch(_KEPT, written)
+    return bool(row["kept"])
 
 
 _AS_THEY_ARE: Final = (
