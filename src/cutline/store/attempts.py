@@ -91,16 +91,17 @@ _END_OPEN_ATTEMPTS: Final = """
     UPDATE attempts
     SET outcome = 'CRASHED', reason = $2, message = $3, finish_time = clock_timestamp()
     WHERE job_id = $1 AND finish_time IS NULL
-    RETURNING number
+    RETURNING number, worker
 """
 _EXCUSE_OPEN_ATTEMPTS: Final = """
     UPDATE attempts SET outcome = 'INTERRUPTED', finish_time = clock_timestamp()
     WHERE job_id = $1 AND finish_time IS NULL
+    RETURNING number, worker
 """
 _FORGO: Final = """
     UPDATE attempts SET outcome = 'INTERRUPTED', finish_time = clock_timestamp()
     WHERE job_id = $1 AND number = $2 AND worker = $3 AND finish_time IS NULL
-    RETURNING true
+    RETURNING number, worker
 """
 _QUEUE_AGAIN: Final = """
     UPDATE jobs SET state = 'QUEUED', crash_count = crash_count + $2, lease_time = NULL
@@ -342,11 +343,13 @@ class Attempts:
         if job["leased"]:
             return None if await self._never_begun(connection, job) else Refusal.RUNNING
         if job["unrenewable"]:
-            await connection.execute(_EXCUSE_OPEN_ATTEMPTS, job["job_id"])
+            excused = await connection.fetch(_EXCUSE_OPEN_ATTEMPTS, job["job_id"])
+            await _note_ends(connection, job, excused, AttemptOutcome.INTERRUPTED)
             await connection.execute(_QUEUE_AGAIN, job["job_id"], 0)
             return None
         message = "The worker died while it worked on this."
         died = await connection.fetch(_END_OPEN_ATTEMPTS, job["job_id"], Reason.WORKER_CRASHED, message)
+        await _note_ends(connection, job, died, AttemptOutcome.CRASHED)
         crashes = await connection.fetchval(_QUEUE_AGAIN, job["job_id"], len(died))
         if not died or crashes < MAX_CRASHES:
             return None
@@ -359,8 +362,10 @@ class Attempts:
         """Ends an attempt of this worker's own that it was not told of, so that it is not taken for a crash."""
         if job["job_id"] not in self._unsure:
             return False
-        if not await connection.fetchval(_FORGO, job["job_id"], job["attempt"], self._worker):
+        forgone = await connection.fetch(_FORGO, job["job_id"], job["attempt"], self._worker)
+        if not forgone:
             return False
+        await _note_ends(connection, job, forgone, AttemptOutcome.INTERRUPTED)
         await connection.execute(_QUEUE_AGAIN, job["job_id"], 0)
         return True
 
@@ -413,6 +418,17 @@ def _wait(delay_s: float) -> _After:
 
 async def _queue_again(connection: Connection, claim: Claim, _reason: str, _message: str) -> None:
     await connection.execute(_QUEUE_AGAIN, claim.job_id, 0)
+
+
+async def _note_ends(
+    connection: Connection, job: asyncpg.Record, attempts: Sequence[asyncpg.Record], outcome: AttemptOutcome
+) -> None:
+    """Writes the lines of attempts that somebody else has to end; the claim or burial that follows rings for them."""
+    event = f"{job['stage']}_{outcome.lower()}"
+    for attempt in attempts:
+        await connection.execute(
+            _NOTE, job["design_id"], job["generation"], attempt["number"], attempt["worker"], event
+        )
 
 
 def backoff_s(tries: int) -> float:

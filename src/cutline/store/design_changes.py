@@ -69,10 +69,11 @@ _STOP_JOBS: Final = """
 WITH stopped AS (
     UPDATE jobs SET state = 'CANCELLED', due_time = NULL, lease_time = NULL, finish_time = now()
     WHERE design_id = $1 AND state IN ('WAITING', 'QUEUED', 'RUNNING')
-    RETURNING job_id
+    RETURNING job_id, stage
 )
 UPDATE attempts SET outcome = $2, finish_time = now()
 FROM stopped WHERE attempts.job_id = stopped.job_id AND attempts.finish_time IS NULL
+RETURNING stopped.stage, number, worker
 """
 # What imaging made of the cancelled run is not shown: the design goes back to the files of its last finished one.
 _CANCEL_DESIGN: Final = """
@@ -110,8 +111,19 @@ VALUES ($1, $2, $3, $4, 'imaging', $5, CASE WHEN $6 THEN 'WAITING' ELSE 'QUEUED'
         CASE WHEN $6 THEN coalesce($8::timestamptz, now()) END, nullif($9, ''))
 """
 _TELL: Final = """
-INSERT INTO timeline (design_id, revision, generation, state, event) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO timeline (design_id, revision, generation, state, event, stage, attempt, worker)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
+_NOTE_SUPERSEDED: Final = """
+WITH design AS (
+    UPDATE designs SET progress = progress WHERE design_id = $1
+    RETURNING design_id, revision, generation, state
+)
+INSERT INTO timeline (design_id, revision, generation, state, event, stage, attempt, worker)
+SELECT design_id, revision, generation, state, $2 || '_superseded', $2, $3, $4 FROM design
+"""
+# Stage, number and worker of the attempt that a change has stopped, where it stopped none.
+_NO_ATTEMPT: Final = (None, 0, "")
 # Rows of the design's own tables go with it by their foreign keys.
 _DELETE: Final = """
 WITH letters AS (
@@ -151,9 +163,15 @@ async def cancel_design(connection: Connection, design: LockedDesign) -> int:
         raise design_terminal(design.design_id, design.state)
     await connection.execute(_STOP_GENERATION, design.design_id)
     revision: int = await connection.fetchval(_CANCEL_DESIGN, design.design_id)
-    await connection.execute(_STOP_JOBS, design.design_id, AttemptOutcome.CANCELLED.value)
+    stopped = await connection.fetchrow(_STOP_JOBS, design.design_id, AttemptOutcome.CANCELLED.value)
     await connection.execute(
-        _TELL, design.design_id, revision, design.generation, DesignState.CANCELLED.value, "cancelled"
+        _TELL,
+        design.design_id,
+        revision,
+        design.generation,
+        DesignState.CANCELLED.value,
+        "cancelled",
+        *(stopped or _NO_ATTEMPT),
     )
     return revision
 
@@ -176,8 +194,10 @@ async def start_generation(connection: Connection, design: LockedDesign, wanted:
     await connection.execute(
         _INSERT_GENERATION, design.design_id, generation, wanted.dedup_key, wanted.spec, wanted.resolved_spec
     )
+    stopped = await connection.fetchrow(_STOP_JOBS, design.design_id, AttemptOutcome.SUPERSEDED.value)
+    if stopped is not None:
+        await connection.execute(_NOTE_SUPERSEDED, design.design_id, *stopped)
     revision: int = await connection.fetchval(_RESTART_DESIGN, design.design_id, generation)
-    await connection.execute(_STOP_JOBS, design.design_id, AttemptOutcome.SUPERSEDED.value)
     await connection.execute(
         _INSERT_JOB,
         wanted.job_id,
@@ -190,7 +210,9 @@ async def start_generation(connection: Connection, design: LockedDesign, wanted:
         wanted.not_before_time,
         wanted.traceparent,
     )
-    await connection.execute(_TELL, design.design_id, revision, generation, DesignState.QUEUED.value, "resubmitted")
+    await connection.execute(
+        _TELL, design.design_id, revision, generation, DesignState.QUEUED.value, "resubmitted", *_NO_ATTEMPT
+    )
     return revision
 
 
