@@ -16,6 +16,7 @@ from cutline.runtime.http import HttpServer
 from cutline.runtime.lifecycle import BackgroundLoop, Part, ServiceRuntime
 from cutline.store.pool import Database
 from cutline.telemetry.setup import Telemetry
+from services.status.collector import CalmCollector
 from services.status.doorbell import Doorbell
 from services.status.frames import FrameMaker
 from services.status.hub import Hub
@@ -88,4 +89,5 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         BackgroundLoop("resync", resync.run, fatal=runtime.fatal),
         BackgroundLoop("drain", end_watches, fatal=runtime.fatal),
         rpc,
+        CalmCollector(),
     ]

@@ -70,9 +70,12 @@ class Hub:
         """
         key = (tenant, design_id)
         watch = DesignWatch(self._reads + 1, after_revision=after_revision)
-        with self.topics.with_design_watch(key, watch):
+        self.topics.add_design_watch(key, watch)
+        try:
             self.mark([key], ReadCause.SNAPSHOT)
             yield watch
+        finally:
+            self.topics.remove_design_watch(key, watch)
 
     @contextmanager
     def watch_tenant(self, tenant: str) -> Iterator[TenantWatch]:
@@ -82,8 +85,11 @@ class Hub:
             UnavailableError: The process is shutting down.
         """
         watch = TenantWatch(self._reads + 1, capacity=self._queue_most)
-        with self.topics.with_tenant_watch(tenant, watch):
+        self.topics.add_tenant_watch(tenant, watch)
+        try:
             yield watch
+        finally:
+            self.topics.remove_tenant_watch(tenant, watch)
 
     def ring(self, tenant: str, design_id: UUID, revision: int) -> None:
         """Hears a doorbell; revision 0 means that the design is gone, or that the doorbell does not say.

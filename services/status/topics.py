@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Final, TypeVar
 from uuid import UUID
 
 from cutline.domain.errors import CutlineError, Reason
@@ -17,6 +16,9 @@ from services.status.frames import FrameMaker
 from services.status.watches import DesignWatch, TenantWatch, Watch
 
 log = get_logger(__name__)
+
+_OF_DESIGN: Final = {Attribute.STREAM_KIND.value: "design"}
+_OF_TENANT: Final = {Attribute.STREAM_KIND.value: "tenant"}
 
 _K = TypeVar("_K", bound=Hashable)
 _W = TypeVar("_W", bound=Watch)
@@ -37,25 +39,29 @@ class Topics:
         self._metrics = metrics
         self._closed: CutlineError | None = None
 
-    @contextmanager
-    def with_design_watch(self, key: DesignKey, watch: DesignWatch) -> Iterator[None]:
-        """Tells a watch of its design as long as the context lasts.
+    def add_design_watch(self, key: DesignKey, watch: DesignWatch) -> None:
+        """Tells a watch of its design from now on.
 
         Raises:
             CutlineError: The topics are closed.
         """
-        with self._registered(self.designs, key, watch, kind="design"):
-            yield
+        self._add(self.designs, key, watch, _OF_DESIGN)
 
-    @contextmanager
-    def with_tenant_watch(self, tenant: str, watch: TenantWatch) -> Iterator[None]:
-        """Tells a watch of its tenant's designs as long as the context lasts.
+    def remove_design_watch(self, key: DesignKey, watch: DesignWatch) -> None:
+        """Ends that."""
+        self._remove(self.designs, key, watch, _OF_DESIGN)
+
+    def add_tenant_watch(self, tenant: str, watch: TenantWatch) -> None:
+        """Tells a watch of its tenant's designs from now on.
 
         Raises:
             CutlineError: The topics are closed.
         """
-        with self._registered(self.tenants, tenant, watch, kind="tenant"):
-            yield
+        self._add(self.tenants, tenant, watch, _OF_TENANT)
+
+    def remove_tenant_watch(self, tenant: str, watch: TenantWatch) -> None:
+        """Ends that."""
+        self._remove(self.tenants, tenant, watch, _OF_TENANT)
 
     def close(self, error: CutlineError) -> None:
         """Ends every watch with an error, and refuses new ones with it."""
@@ -126,16 +132,14 @@ class Topics:
             each.offer(gone)
         return bool(told)
 
-    @contextmanager
-    def _registered(self, topics: dict[_K, set[_W]], key: _K, watch: _W, *, kind: str) -> Iterator[None]:
+    def _add(self, topics: dict[_K, set[_W]], key: _K, watch: _W, kind: Mapping[str, str]) -> None:
         if self._closed is not None:
             raise self._closed
         topics.setdefault(key, set()).add(watch)
-        self._metrics.watchers.add(1, {Attribute.STREAM_KIND.value: kind})
-        try:
-            yield
-        finally:
-            self._metrics.watchers.add(-1, {Attribute.STREAM_KIND.value: kind})
-            topics[key].discard(watch)
-            if not topics[key]:
-                del topics[key]
+        self._metrics.watchers.add(1, kind)
+
+    def _remove(self, topics: dict[_K, set[_W]], key: _K, watch: _W, kind: Mapping[str, str]) -> None:
+        self._metrics.watchers.add(-1, kind)
+        topics[key].discard(watch)
+        if not topics[key]:
+            del topics[key]

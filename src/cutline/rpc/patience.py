@@ -39,7 +39,10 @@ class Patience:
         self._goodbye_s = min(limit_s / 6, LONGEST_GOODBYE_S)
         self._write_s = limit_s - self._goodbye_s
         self._metrics = metrics
-        self._streams: set[asyncio.Timeout] = set()
+        # Streams whose caller has not taken a message yet, and when they are cut. All have the same time, so the first
+        # to begin is the first to be cut, and one timer serves all: a timer for every message would cost much of it.
+        self._streams: dict[asyncio.Timeout, float] = {}
+        self._alarm: asyncio.TimerHandle | None = None
 
     async def write_all(self, messages: AsyncIterator[Any], write: Callable[[Any], Awaitable[None]]) -> None:
         """Writes a stream's messages one after the other.
@@ -47,15 +50,13 @@ class Patience:
         Raises:
             ResourceExhaustedError: The caller has stopped reading.
         """
-        loop = asyncio.get_running_loop()
         limit = asyncio.timeout(None)
-        self._streams.add(limit)
         try:
             async with limit:
                 async for message in messages:
-                    limit.reschedule(loop.time() + self._write_s)
+                    self._begin(limit)
                     await write(message)
-                    limit.reschedule(None)
+                    self._end(limit)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -66,7 +67,7 @@ class Patience:
                 retry_after_s=RETRY_AFTER_S,
             ) from None
         finally:
-            self._streams.discard(limit)
+            self._streams.pop(limit, None)
 
     async def say_goodbye(self, abort: Awaitable[None]) -> None:
         """Ends a call with an error, or without one where the caller does not take it."""
@@ -91,8 +92,29 @@ class Patience:
     def end(self) -> None:
         """Is short with streams from now on: the process is ending."""
         self._write_s = self._goodbye_s = min(DRAIN_S, self._goodbye_s)
-        now = asyncio.get_running_loop().time()
-        for limit in self._streams:
-            due = limit.when()
-            if due is not None and due > now + self._write_s:
-                limit.reschedule(now + self._write_s)
+        soon = asyncio.get_running_loop().time() + self._write_s
+        self._streams = {limit: min(due, soon) for limit, due in self._streams.items()}
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._cut_those_due()
+
+    def _begin(self, limit: asyncio.Timeout) -> None:
+        loop = asyncio.get_running_loop()
+        self._streams[limit] = due = loop.time() + self._write_s
+        if self._alarm is None:
+            self._alarm = loop.call_at(due, self._cut_those_due)
+
+    def _end(self, limit: asyncio.Timeout) -> None:
+        if self._streams.pop(limit, None) is None:
+            limit.reschedule(None)  # it was due, and its message was taken before it was cut
+
+    def _cut_those_due(self) -> None:
+        """Cuts the streams whose time is over, and comes back for the next."""
+        loop = asyncio.get_running_loop()
+        self._alarm = None
+        for limit, due in list(self._streams.items()):
+            if due > loop.time():
+                self._alarm = loop.call_at(due, self._cut_those_due)
+                return
+            del self._streams[limit]
+            limit.reschedule(due)
