@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from enum import StrEnum
+from typing import Literal, get_args, get_origin, get_type_hints
+
 import pytest
 
-from cutline.client.specs import make_spec, wire_spec
+from cutline.client.specs import SpecFields, make_spec, wire_spec
 from cutline.domain.sticker_spec import CutType, StickerSpec
 from cutline.v1 import sticker_spec_pb2 as pb
 
@@ -46,3 +50,13 @@ def test_a_wrong_field_is_refused_here(
     """A field that does not exist, a choice that does not, and a spec given twice never leave the process."""
     with pytest.raises(error):
         wire_spec(spec, fields)
+
+
+def test_type_checkers_know_every_field_and_choice() -> None:
+    """The keyword arguments that are typed are the fields of the spec, and their names of choices are all of them."""
+    hints = get_type_hints(SpecFields)
+    assert set(hints) == {field.name for field in dataclasses.fields(StickerSpec)}
+    for name, hint in hints.items():
+        choices = [kind for kind in get_args(hint) if isinstance(kind, type) and issubclass(kind, StrEnum)]
+        named = [text for kind in get_args(hint) if get_origin(kind) is Literal for text in get_args(kind)]
+        assert named == [choice.value for kind in choices for choice in kind], name
