@@ -53,7 +53,7 @@ class Hearing:
         words: Messages by kind.
         resumes: Streams opened after the first of a watch; counted by watchers that see them.
         refusals: Errors that ended a watch for good, and ends without a reason.
-        longest_silence_s: The longest time without any message.
+        longest_silence_s: The longest time without any message while there was something to tell.
         recovered_s: Time from the strike to the first word of a change after it; None before that.
     """
 
@@ -68,6 +68,7 @@ class Hearing:
     longest_silence_s: float = 0.0
     recovered_s: float | None = None
     _last_s: float | None = None
+    _counting: bool = True
 
     def hear(self, design: design_pb2.Design) -> None:
         """Takes down a revision."""
@@ -85,16 +86,24 @@ class Hearing:
 
     def beat(self, word: str) -> float:
         """Takes down a message of any kind; gives the time."""
-        now_s = time.time()
         self.words[word] += 1
-        if self._last_s is not None:
+        return self._break_silence()
+
+    def pause(self) -> None:
+        """Does not count the silence up to here: nobody listened."""
+        self._last_s = None
+
+    def close(self) -> None:
+        """Counts no silence from here on: little more will change."""
+        self._break_silence()
+        self._counting = False
+
+    def _break_silence(self) -> float:
+        now_s = time.time()
+        if self._counting and self._last_s is not None:
             self.longest_silence_s = max(self.longest_silence_s, now_s - self._last_s)
         self._last_s = now_s
         return now_s
-
-    def pause(self) -> None:
-        """Notes that from here on nothing is listened to, so that silence is not counted."""
-        self._last_s = None
 
     def _note(self, design_id: str, revision: int) -> None:
         before = self.newest.get(design_id, 0)

@@ -53,7 +53,7 @@ async def play(farm: Farm, fault: WatchFault, plan: Plan, rng: random.Random) ->
                     stage.strike.over()
                     await stage.all_have_heard(lambda hearing: hearing.recovered_s is not None or hearing.refusals)
                 await asyncio.sleep(plan.calm_s)
-            stage.over.set()
+            stage.close()
             await end_all()
             return await _settled(farm, fault, plan, stage)
     except TimeoutError as error:

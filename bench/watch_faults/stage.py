@@ -99,6 +99,12 @@ class Stage:
 
         await until(told)
 
+    def close(self) -> None:
+        """Has nobody begin to watch another design, and counts no silence from here on."""
+        self.over.set()
+        for watcher in self.watchers:
+            watcher.hearing.close()
+
     async def left(self) -> None:
         """Waits until the watchers of single designs have come to their ends."""
         await asyncio.wait(self._tasks)
