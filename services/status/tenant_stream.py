@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 
 from cutline.contract.tokens import ResumePoint, encode_resume_token, resume_token_invalid
 from cutline.contract.watch_messages import heartbeat_message, reconnect_message, with_resume_token
@@ -62,6 +62,9 @@ class TenantStream:
             async for frame in self._catch_up():
                 yield self._message(frame.body)
             if not self._watch.lagging:
+                for frame in self._waited():
+                    yield self._message(frame.body)
+            if not self._watch.lagging:
                 yield self._message(heartbeat_message())  # says where the caller now stands
                 async for body in self._follow():
                     yield self._message(body)
@@ -84,8 +87,7 @@ class TenantStream:
                 yield frame
             async for frame in self._rows(self._pages.changed(resumed.xid)):
                 yield frame
-        if self._watch.end_catch_up(bounds.xmin):
-            self._point = ResumePoint(bounds.xmin)
+        self._watch.end_catch_up(bounds.xmin)
 
     async def _rows(self, rows: AsyncGenerator[DesignRow, None]) -> AsyncGenerator[Frame, None]:
         async for row in rows:
@@ -100,6 +102,13 @@ class TenantStream:
                     yield frame
         if since_xid <= await read_horizon(self._database, self._tenant):
             raise resume_token_invalid()
+
+    def _waited(self) -> Generator[Frame, None, None]:
+        """What the hub offered during the catch-up; a token must not say that the caller has it before it is told."""
+        while isinstance(item := self._watch.take(), Frame):
+            yield item
+        if item is not None:
+            self._point = ResumePoint(item.xid)
 
     async def _follow(self) -> AsyncGenerator[bytes, None]:
         """What the hub offers, until the watch lags or the lifetime is over; what waits then is told on resume."""

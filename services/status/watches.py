@@ -207,9 +207,7 @@ class TenantWatch(Watch):
         """Notes that the hub has offered everything before `xid`; of no effect unless the watch is live."""
         if self.catching_up or self.lagging or xid <= self.resume_xid:
             return
-        self._advance(xid)
-        self._queue.pop(ResumeMark, None)
-        self._queue[ResumeMark] = ResumeMark(xid)  # wakes nobody: it travels with the next message
+        self._set_mark(xid)
 
     def begin_catch_up(self, xid: int) -> None:
         """Notes that the stream will tell what changed from `xid` on; the queue keeps what is offered meanwhile."""
@@ -218,11 +216,14 @@ class TenantWatch(Watch):
         self.lagging = False
 
     def end_catch_up(self, xid: int) -> bool:
-        """Notes that the stream has told everything before `xid`; False where it must catch up once more."""
+        """Notes that the stream has told everything before `xid` that does not wait; False where it must do so again.
+
+        A mark goes behind what waits: the caller stands at `xid` when that is told, and not before.
+        """
         if self.lagging:
             return False
         self.catching_up = False
-        self._advance(xid)
+        self._set_mark(xid)
         return True
 
     def told(self, frame: Frame) -> None:
@@ -248,6 +249,11 @@ class TenantWatch(Watch):
                 del self._queued[item.design_id]
             self.told(item)
         return item
+
+    def _set_mark(self, xid: int) -> None:
+        self._advance(xid)
+        self._queue.pop(ResumeMark, None)
+        self._queue[ResumeMark] = ResumeMark(xid)  # wakes nobody: it travels with the next message
 
     def _advance(self, xid: int) -> None:
         """Forgets what was told before `xid`; a delete of unknown time is kept until the next comparison is over."""

@@ -11,7 +11,7 @@ import pytest
 from cutline.domain.errors import Reason
 from cutline.store.tombstones import forget_deleted
 from services.status.frames import FrameMaker
-from services.status.watches import GONE, Frame, TenantWatch
+from services.status.watches import GONE, Frame, ResumeMark, TenantWatch
 from tests.integration.status.conftest import Stand, StandSettings
 from tests.integration.status.streams import next_of, refusal
 from tests.support.polling import eventually
@@ -157,6 +157,16 @@ def test_nothing_older_follows_what_a_catch_up_told() -> None:
     assert watch.take() is None
     watch.offer(frame(6))
     assert watch.take() is None
+
+
+def test_a_caller_stands_behind_what_waited_when_it_is_told() -> None:
+    """What was offered during a catch-up comes before the point that the catch-up reached: no token may skip it."""
+    watch = TenantWatch(1, capacity=10)
+    watch.begin_catch_up(1)
+    watch.offer(frame(2))
+    assert watch.end_catch_up(5)
+
+    assert [watch.take() for _ in range(3)] == [frame(2), ResumeMark(5), None]
 
 
 def test_nothing_of_a_design_follows_its_delete() -> None:

@@ -13,6 +13,7 @@ from cutline.contract.tokens import ResumePoint, encode_resume_token
 from cutline.domain.errors import Reason
 from cutline.v1 import design_pb2
 from services.status.hub import ReadCause
+from services.status.watches import ResumeMark
 from tests.integration.status.conftest import Stand, StandSettings
 from tests.integration.status.streams import next_of, refusal
 from tests.support.polling import eventually
@@ -151,6 +152,7 @@ async def test_a_terminal_revision_is_told_before_the_next_generation(stand: Sta
     with stand.hub.watch_tenant(tenant) as watch:
         watch.begin_catch_up(0)
         assert watch.end_catch_up(1)
+        assert watch.take() == ResumeMark(1)
         keys = {(tenant, design_id): ReadCause.CHANGE}
         await stand.hub.read(keys)
         await stand.finish(design_id)
