@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,16 +25,23 @@ async def stack() -> AsyncIterator[EmbeddedStack]:
 
 
 @pytest.fixture
-def real(stack: EmbeddedStack) -> Iterator[RawApi]:
-    """The real API."""
-    with RawApi(stack.ingest_target, stack.status_target, stack.api_key) as api:
+def real(stack: EmbeddedStack, tenant: str) -> Iterator[RawApi]:
+    """The real API, as a tenant of this test's own."""
+    made = subprocess.run(
+        (sys.executable, "-m", "cutline.rpc.keys", "make", "--tenant", tenant),
+        env={**os.environ, **stack.servers.environment()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    with RawApi(stack.ingest_target, stack.status_target, made.stdout.strip()) as api:
         yield api
 
 
 @pytest.fixture
-def fake_server() -> Iterator[FakeServer]:
-    """The fake, with a tenant of the same name as the real one's."""
-    with FakeServer(tenant="dev") as server:
+def fake_server(tenant: str) -> Iterator[FakeServer]:
+    """The fake, with the same tenant."""
+    with FakeServer(tenant=tenant) as server:
         yield server
 
 

@@ -87,7 +87,8 @@ class RawApi:
             return ""
         finally:
             stream.cancel()  # type: ignore[attr-defined]  # a stream is a call too
-        self.write(f"watch all: {told_of}")
+        # Their order is nobody's promise: what is rung during a catch-up is told behind it.
+        self.write(f"watch all: {sorted(told_of, key=self._named)}")
         return token
 
     def transfer(self, method: str, url: str, **more: Any) -> None:
@@ -97,8 +98,10 @@ class RawApi:
 
     def write(self, line: str) -> None:
         """Adds a line, with ids by number and without times."""
-        named = _UUID.sub(lambda match: self._names.setdefault(match[0], f"id-{len(self._names)}"), line)
-        self.lines.append(_TIME.sub("TIME", named))
+        self.lines.append(_TIME.sub("TIME", self._named(line)))
+
+    def _named(self, line: str) -> str:
+        return _UUID.sub(lambda match: self._names.setdefault(match[0], f"id-{len(self._names)}"), line)
 
     def __enter__(self) -> Self:
         return self

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import grpc
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from cutline.testing import Failed, FakeServer
 from cutline.v1 import design_pb2, job_pb2
@@ -18,47 +16,11 @@ from cutline.v1 import ingest_service_pb2 as pb
 from cutline.v1 import status_service_pb2 as status_pb
 from cutline.v1 import sticker_spec_pb2 as spec_pb
 from tests.integration.testing.raw_api import RawApi
+from tests.integration.testing.requests import LATER, NOBODY, artwork, held, upload_of, uploaded, uuid_of
+from tests.integration.testing.wandering import Wanderer
 
-LATER = datetime.now(UTC) + timedelta(days=1)
-NOBODY = "00000000-0000-7000-8000-000000000000"
 Design = design_pb2.Design
 FULL = design_pb2.DESIGN_VIEW_FULL
-
-
-def artwork(color: str) -> bytes:
-    """A disc on white as PNG, which the real engine makes a sticker of."""
-    picture = Image.new("RGB", (200, 200), "white")
-    ImageDraw.Draw(picture).ellipse((30, 30, 170, 170), fill=color)
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
-
-
-def held() -> job_pb2.JobOptions:
-    """Options that keep work from starting during the test."""
-    options = job_pb2.JobOptions()
-    options.not_before_time.FromDatetime(LATER)
-    return options
-
-
-def uuid_of(number: int) -> str:
-    """A request id of a test."""
-    return str(UUID(int=(7 << 76) | (2 << 62) | number))
-
-
-def upload_of(data: bytes, **more: object) -> pb.CreateUploadRequest:
-    """A request to upload these bytes."""
-    digest = hashlib.sha256(data).hexdigest()
-    request = pb.CreateUploadRequest(filename="disc.png", media_type="image/png", size_bytes=len(data), sha256=digest)
-    request.MergeFrom(pb.CreateUploadRequest(**more))  # type: ignore[arg-type]  # fields of the message
-    return request
-
-
-def uploaded(api: RawApi, data: bytes) -> str:
-    """An upload with its bytes; its id."""
-    upload: pb.Upload = api.call(api.ingest.CreateUpload, upload_of(data))
-    api.transfer("PUT", upload.url, content=data, headers=dict(upload.headers))
-    return upload.id
 
 
 def identify(api: RawApi) -> None:
@@ -284,6 +246,15 @@ async def test_the_fake_answers_as_the_real_services_do(real: RawApi, fake: RawA
     """The same calls get the same codes, reasons, words, fields, states and timelines from both."""
     expected = await asyncio.to_thread(everything, real)
     answered = await asyncio.to_thread(everything, fake)
+
+    assert answered == expected
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_the_fake_follows_wherever_calls_wander(real: RawApi, fake: RawApi, seed: int) -> None:
+    """Two hundred calls in any order, repeats of request ids and resumed watches among them, are answered alike."""
+    expected = await asyncio.to_thread(Wanderer(real, seed).wander)
+    answered = await asyncio.to_thread(Wanderer(fake, seed).wander)
 
     assert answered == expected
 
