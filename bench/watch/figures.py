@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
-from bench.watch.stand import Stamp, Taken
+from bench.watch.callers import Taken
+from bench.watch.stand import Stamp
 
 MS_NS = 1_000_000
 

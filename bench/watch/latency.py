@@ -9,9 +9,10 @@ from typing import Final
 
 from bench.delivery.floor import cpu_s
 from bench.watch.asking import Load
+from bench.watch.callers import Callers
 from bench.watch.figures import MS_NS, Outcome, Times, Verdict, latencies_ms
 from bench.watch.sizes import Size
-from bench.watch.stand import Callers, Stand, Status, last_revisions
+from bench.watch.stand import Stand, Status, last_revisions
 
 GOAL_P50_MS: Final = 3.0
 GOAL_P99_MS: Final = 15.0

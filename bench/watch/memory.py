@@ -8,9 +8,10 @@ import time
 from collections.abc import Coroutine
 from typing import Final, TypeVar
 
+from bench.watch.callers import Callers
 from bench.watch.figures import Outcome, Verdict, slope_per_minute
 from bench.watch.sizes import PER_CONNECTION, Size
-from bench.watch.stand import Callers, Stand, Status, last_revisions
+from bench.watch.stand import Stand, Status, last_revisions
 
 GOAL_KB: Final = 40.0
 GOAL_HOLD_PERCENT: Final = 2.0
@@ -104,9 +105,9 @@ async def churn(stand: Stand, size: Size) -> Outcome:
         )
         samples = await _sampled(status, size, churning)
         outcomes = churning.result()
-        left = (await status.metrics()).get("cutline_watchers", 0.0)
         await asyncio.sleep(min(_REST_S, size.settle_s))
         rest_bytes = status.rss_bytes()
+        left = (await status.metrics())["cutline_watchers"]
     warm_s = _WARM_SHARE * size.churn_s
     low, high = _extremes(samples, warm_s)
     told = outcomes.pop("told", 0)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench.watch.__main__ import MEASURES, write
+from bench.watch.callers import Taken
 from bench.watch.figures import MS_NS, Outcome, Times, Verdict, latencies_ms, slope_per_minute
 from bench.watch.sizes import Size
-from bench.watch.stand import Stamp, Taken
+from bench.watch.stand import Stamp
 
 
 def test_a_change_is_told_with_the_first_receipt_of_its_revision_or_a_later_one() -> None:
