@@ -42,7 +42,7 @@ class Size:
     hold_s: float = 300.0
     slow: int = 10
     write_timeout_s: float = 5.0
-    fill_s: float = 3.0
+    fill_s: float = 1.0
     churn_per_s: float = 50.0
     churn_s: float = 1800.0
     sample_s: float = 5.0
@@ -61,7 +61,7 @@ class Size:
             hold_s=3.0,
             slow=2,
             write_timeout_s=0.5,
-            fill_s=2.0,
+            fill_s=1.0,
             churn_per_s=20.0,
             churn_s=3.0,
             sample_s=0.2,
