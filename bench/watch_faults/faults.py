@@ -16,6 +16,7 @@ NATS: Final = "nats-server"
 POSTGRES: Final = "postgres"
 FIRST: Final = "status-1"
 BURST_PAUSE_S: Final = 0.3
+SWAMP_PAUSE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +102,18 @@ async def aged(times: int, stage: Stage) -> None:
 
 
 async def swamped(bursts: int, stage: Stage) -> None:
-    """Changes every design at once, a few times, while half the watchers of all designs do not read."""
+    """Changes every design at once, a few times, while half the watchers of all designs do not read.
+
+    Again where a stream grew old meanwhile and its successor began with an empty queue.
+    """
     readers = stage.bare_of_all
-    for reader in readers:
-        reader.reading.clear()
-    for _ in range(bursts):
-        await stage.traffic.burst()
-        await asyncio.sleep(BURST_PAUSE_S)
-    for reader in readers:
-        reader.hearing.pause()
-        reader.reading.set()
+    while not all(reader.hearing.overflows for reader in readers):
+        for reader in readers:
+            reader.reading.clear()
+        for _ in range(bursts):
+            await stage.traffic.burst()
+            await asyncio.sleep(BURST_PAUSE_S)
+        for reader in readers:
+            reader.hearing.pause()
+            reader.reading.set()
+        await asyncio.sleep(SWAMP_PAUSE_S)

@@ -66,9 +66,8 @@ class Findings:
         token_repeats: Unchanged revisions told again on the bare stream of every design, within a token's reach.
         resumes: Streams opened after the first, by watchers on the bare stub.
         reconnects: Reconnect messages they were told.
-        streams_of_all: Streams of every design opened by watchers on the bare stub.
-        catch_ups: Times that a watcher of every design on the bare stub caught up by reading; known where no silence is
-            long enough for a heartbeat, which tells the end of a catch-up, too.
+        overflows: How often a watcher of every design on the bare stub had to catch up within a stream, for its queue
+            was full; known where no silence is long enough for a heartbeat, which tells the end of a catch-up, too.
         refusals: Watches that ended for another reason than their design's end.
         longest_silence_s: The longest time any watcher heard nothing.
         back_s: From the harm until every program served again; None without harm.
@@ -87,18 +86,12 @@ class Findings:
     token_repeats: int
     resumes: int
     reconnects: int
-    streams_of_all: int
-    catch_ups: int
+    overflows: int
     refusals: tuple[str, ...]
     longest_silence_s: float
     back_s: float | None
     recovered_s: float | None
     sdk_recovered_s: float | None
-
-    @property
-    def overflows(self) -> int:
-        """Catch-ups that no opening of a stream explains: at least so often a queue was full."""
-        return self.catch_ups - self.streams_of_all
 
     @property
     def wrong(self) -> list[str]:
@@ -137,8 +130,7 @@ def judge(fault: str, stage: Stage, truth: Truth) -> Findings:
         token_repeats=token_repeats,
         resumes=sum(watcher.hearing.resumes for watcher in stage.watchers if isinstance(watcher, BareWatcher)),
         reconnects=_words(hearings, "reconnect"),
-        streams_of_all=sum(hearing.resumes + 1 for hearing in bare_of_all),
-        catch_ups=_words(bare_of_all, "heartbeat"),
+        overflows=sum(hearing.overflows for hearing in bare_of_all),
         refusals=tuple(refusal for hearing in hearings for refusal in hearing.refusals),
         longest_silence_s=max(hearing.longest_silence_s for hearing in hearings),
         back_s=stage.strike.back_s,

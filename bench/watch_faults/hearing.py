@@ -52,6 +52,7 @@ class Hearing:
         repeated: How often the revision told last was told once more.
         words: Messages by kind.
         resumes: Streams opened after the first of a watch; counted by watchers that see them.
+        overflows: Heartbeats after the first of a stream; counted by watchers that see them.
         refusals: Errors that ended a watch for good, and ends without a reason.
         longest_silence_s: The longest time without any message while there was something to tell.
         recovered_s: Time from the strike to the first word of a change after it; None before that.
@@ -64,6 +65,7 @@ class Hearing:
     repeated: int = 0
     words: Counter[str] = field(default_factory=Counter)
     resumes: int = 0
+    overflows: int = 0
     refusals: list[str] = field(default_factory=list)
     longest_silence_s: float = 0.0
     recovered_s: float | None = None

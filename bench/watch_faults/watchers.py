@@ -153,11 +153,13 @@ class BareWatcher(Watcher):
         self.hearing.resumes += self._opened
         self._opened, self._refused = True, False
         call = method(request, metadata=self._metadata)
-        last = None
+        last, caught_up = None, False
         try:
             while (message := await self._read(call)) is not grpc.aio.EOF:
                 self._pause_s = _FIRST_PAUSE_S
                 last = message
+                self.hearing.overflows += caught_up and message.HasField("heartbeat")
+                caught_up = caught_up or message.HasField("heartbeat")
                 yield message
             if last is None or not (last.HasField("reconnect") or _ends_watch(last)):
                 self._refuse("a stream ended well with nothing that says why")
