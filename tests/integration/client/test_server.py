@@ -177,28 +177,25 @@ async def test_a_wait_outlives_the_server(sdk: AsyncClient, server: SdkServer) -
     await server.hold()
     design = await sdk.designs.submit(disc(), width_mm=40, mockup_scenes=[])
     waiting = asyncio.create_task(design.result(timeout_s=LONGEST_S))
-    watching = asyncio.create_task(collect(sdk, design.id))
-    await until_watched(sdk, design.id)
+    revisions: list[int] = []
+    told = asyncio.Event()
+    watching = asyncio.create_task(collect(sdk, design.id, revisions, told))
+    await told.wait()
     await server.crash()
     await server.finish(design.id)
     ready = await waiting
     assert ready.state == design_pb2.Design.STATE_READY
     assert all(artifact.url for artifact in ready.artifacts)
-    revisions = await watching
+    await watching
     assert revisions[0] == 1
     assert all(before < after for before, after in pairwise(revisions))
 
 
-async def collect(sdk: AsyncClient, design_id: str) -> list[int]:
-    """Every revision that a watch tells."""
-    return [design.revision async for design in sdk.designs.watch(design_id)]
-
-
-async def until_watched(sdk: AsyncClient, design_id: str) -> None:
-    """Waits for the snapshot of a watch that is opened after the others."""
+async def collect(sdk: AsyncClient, design_id: str, revisions: list[int], told: asyncio.Event) -> None:
+    """Notes every revision that a watch tells."""
     async for design in sdk.designs.watch(design_id):
-        assert design.id == design_id
-        return
+        revisions.append(design.revision)
+        told.set()
 
 
 async def test_an_answer_lost_on_its_way_makes_no_second_design(sdk_kind: str, server: SdkServer) -> None:
