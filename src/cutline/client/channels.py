@@ -36,6 +36,9 @@ _OPTIONS: Final = (
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.initial_reconnect_backoff_ms", FIRST_RECONNECT_MS),
     ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT_MS),
+    # Streams are dealt out to every address of a target: the usual policy stays with the first that answered, and would
+    # never come to a replica that was added.
+    ("grpc.service_config", '{"loadBalancingConfig":[{"round_robin":{}}]}'),
     # Tries are made here, where the deadline and the server's wishes are known; two layers would multiply.
     ("grpc.enable_retries", 0),
 )
