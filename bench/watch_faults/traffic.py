@@ -98,7 +98,6 @@ class Traffic:
     Attributes:
         designs: Every design made here.
         live: The unfinished ones among them, as far as is known here.
-        deleted: Those that were deleted.
         begin: Nothing changes before it is set.
     """
 
@@ -107,7 +106,6 @@ class Traffic:
     rng: random.Random
     designs: set[str] = field(default_factory=set)
     live: list[str] = field(default_factory=list)
-    deleted: set[str] = field(default_factory=set)
     begin: asyncio.Event = field(default_factory=asyncio.Event)
     _drawn_out: list[UUID] = field(default_factory=list)
     _bus: Client | None = None
@@ -129,7 +127,7 @@ class Traffic:
                 async def end_all() -> None:
                     over.set()
                     await asyncio.gather(*loops)
-                    for design_id in list(self._drawn_out):
+                    for design_id in [*self._drawn_out]:
                         await self._end(design_id)
                     await asyncio.gather(*self._works)
 
@@ -142,7 +140,7 @@ class Traffic:
 
     async def burst(self) -> None:
         """Changes every drawn-out design in one transaction."""
-        await self._progress(self._drawn_out)
+        await self._progress([*self._drawn_out])
 
     async def _change(self, over: asyncio.Event, group: asyncio.TaskGroup) -> None:
         await self.begin.wait()
@@ -232,7 +230,6 @@ class Traffic:
     async def _delete(self, design_id: UUID) -> None:
         await asyncio.sleep(self.rng.random() * _DELETE_AFTER_S)
         request_id = str(uuid4())
-        self.deleted.add(str(design_id))  # from here on it may be told
         while True:
             try:
                 await self.farm.client.designs.delete(str(design_id), request_id=request_id)
