@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import Final
 
-from bench.watch.asking import Answer, serve
+from bench.watch.asking import Answer, rest_collector, serve
 from bench.watch.bare_doorbell import BARE
 from cutline.domain.states import Stage
 from cutline.messaging.connection import Broker
@@ -55,6 +55,7 @@ class Changer:
             msg = f"of {len(tickets)} jobs only {len(claims)} could be claimed"
             raise RuntimeError(msg)
         self._claims, self._steps = claims, [0] * len(claims)
+        rest_collector()
         return len(claims)
 
     async def change(

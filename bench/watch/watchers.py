@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import grpc
 
-from bench.watch.asking import Answer, serve
+from bench.watch.asking import Answer, rest_collector, serve
 from cutline.jobs.v1 import ticket_pb2
 from cutline.v1 import status_service_pb2 as pb
 
@@ -93,6 +93,7 @@ class Callers:
                 self.calls.append(call)
                 group.create_task(watch(number, call))
                 await asyncio.sleep(0)
+        rest_collector()
         return {"open": len(self.calls), "took_s": time.perf_counter() - began_s}
 
     async def token(self, *, target: str, key: str) -> str:
