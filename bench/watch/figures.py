@@ -44,7 +44,8 @@ class Outcome:
 
     def report(self) -> dict[str, object]:
         """As JSON."""
-        return {"verdicts": [asdict(each) | {"reached": each.reached} for each in self.verdicts]} | self.figures
+        verdicts = [asdict(each) | {"value": round(each.value, 4), "reached": each.reached} for each in self.verdicts]
+        return {"verdicts": verdicts} | self.figures
 
 
 @dataclass(frozen=True, slots=True)
