@@ -76,7 +76,7 @@ class RpcServer:
             streams=self._streams,
             patience=self._patience,
         )
-        self._health = Health(readiness, tuple(service.name for service in services))
+        self._health = Health(readiness, tuple(service.name for service in services), patience=self._patience)
         self._server: grpc.aio.Server | None = None
         self.drain = drain or asyncio.Event()
         self.port = settings.listen.port
@@ -116,6 +116,7 @@ class RpcServer:
         await self._pause()
         streams, began_s = self.open_streams, time.monotonic()
         self.drain.set()
+        self._health.end_watches()
         self._patience.end()
         await server.stop(self._settings.drain_grace_s)
         log.info("rpc.stopped", streams=streams, took_s=round(time.monotonic() - began_s, 3))

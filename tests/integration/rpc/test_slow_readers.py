@@ -8,7 +8,9 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+import cutline.rpc.health
 from cutline.client import channels
 from cutline.runtime.environment import ListenAddress
 from cutline.runtime.settings import GrpcSettings
@@ -127,6 +129,44 @@ async def test_a_stop_does_not_wait_for_a_caller_who_reads_nothing(serving: Serv
             await settled(served)
             await asyncio.wait_for(served.server.stop(), 60)
             assert served.status.closed.is_set()
+
+
+async def test_a_caller_who_does_not_read_its_health_watch_holds_up_nobody(serving: Serving) -> None:
+    """Others are told what changes, and the server stops long before the grace is over; nobody of them has a key."""
+    health: Any = health_pb2_grpc.HealthStub
+    async with (
+        serving(drain_grace_s=600.0, write_timeout_s=600.0) as served,
+        raw_caller(served.server.port, window_bytes=0) as caller,
+    ):
+        stuck = caller.call("grpc.health.v1.Health/Watch", b"")
+        assert await eventually(lambda: bool(caller.blocks[stuck]))
+        watch = health(served.channel).Watch(health_pb2.HealthCheckRequest(service=""))
+        async with asyncio.timeout(60):
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+            served.readiness.end()
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            await settled(served)
+            await served.server.stop()
+            assert await watch.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_health_watches_are_capped(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more than the cap is refused, and whoever goes away gives up its place."""
+    monkeypatch.setattr(cutline.rpc.health, "MAX_WATCHES", 2)
+    stub: Any = health_pb2_grpc.HealthStub
+    async with serving() as served:
+
+        def watch() -> Any:
+            return stub(served.channel).Watch(health_pb2.HealthCheckRequest(service="liveness"))
+
+        watches = [watch(), watch()]
+        for each in watches:
+            assert (await each.read()).status == health_pb2.HealthCheckResponse.SERVING
+        assert await watch().code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        for each in watches:
+            each.cancel()
+        assert await eventually(lambda: served.server._health._servicer._watches == 0)
+        assert (await watch().read()).status == health_pb2.HealthCheckResponse.SERVING
 
 
 async def test_a_caller_who_pings_as_the_sdk_does_is_not_cut(serving: Serving) -> None:
