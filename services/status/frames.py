@@ -11,7 +11,7 @@ from uuid import UUID
 from cutline.contract.designs import SignFile
 from cutline.contract.watch_messages import deleted_message, design_message
 from cutline.store.design_reads import DesignRow
-from services.status.watches import GONE, UNKNOWN_XID, Frame
+from services.status.watches import GONE, Frame
 
 # Signed addresses work for an hour; one that is handed out again must still work for most of it.
 KEEP_S: Final = 300.0
@@ -47,7 +47,7 @@ class FrameMaker:
         return frame
 
     @staticmethod
-    def of_deleted(design_id: UUID, change_xid: int = UNKNOWN_XID) -> Frame:
+    def of_deleted(design_id: UUID, change_xid: int) -> Frame:
         """The frame of a design that is gone since a transaction."""
         return Frame(design_id, GONE, terminal=False, change_xid=change_xid, body=deleted_message(design_id))
 

@@ -118,12 +118,12 @@ class Hub:
         number = self._reads
         with self._tracer.start_as_current_span(Span.WATCH_READ):
             rows = await read_designs(self._database, list(marked))
-            missing = [key for key in marked if key not in rows and self.topics.awaited_back(key)]
-            deleted = await read_deleted(self._database, missing) if missing else frozenset()
+            missing = [key for key in marked if key not in rows]
+            deleted_xids = await read_deleted(self._database, missing) if missing else {}
         self.note_reads(marked.values())
         for key, cause in marked.items():
             if (
-                self.topics.tell(key, rows.get(key), read=number, deleted=key in deleted)
+                self.topics.tell(key, rows.get(key), read=number, deleted_xid=deleted_xids.get(key))
                 and cause is not ReadCause.SNAPSHOT
             ):
                 self._metrics.changes_told.add(1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 from uuid import UUID
 
+from cutline.domain.errors import UnavailableError
 from cutline.runtime.logging import get_logger
 from cutline.store.design_reads import DesignKey, Queryable, list_changes, read_bounds, read_revisions
 from cutline.store.tombstones import list_deleted
@@ -59,12 +61,19 @@ class Resync:
         while True:
             await self._wait()
             self._asked.clear()
+            await self._compare()
+
+    async def _compare(self) -> None:
+        """Compares everything that is watched; what cannot be read of one tenant is not another's loss."""
+        compares: list[Callable[[], Awaitable[None]]] = [self._compare_designs]
+        compares += [partial(self._compare_tenant, tenant) for tenant in self._hub.topics.tenants]
+        for compare in compares:
             try:
-                await self._compare_designs()
-                for tenant in list(self._hub.topics.tenants):
-                    await self._compare_tenant(tenant)
-            except Exception:  # the loop outlives whatever the store does
+                await compare()
+            except Exception as error:  # the loop outlives whatever the store does
                 log.warning("status.resync_failed", exc_info=True)
+                if isinstance(error, UnavailableError):
+                    return  # nor would the others be answered
 
     async def _wait(self) -> None:
         """Waits until asked or until it is time; looks so often at the bus that its loss is noticed in time."""

@@ -81,18 +81,14 @@ class Topics:
             watch.behind(key[1], revision) for watch in self.tenants.get(key[0], ())
         )
 
-    def awaited_back(self, key: DesignKey) -> bool:
-        """Whether a watch that was told nothing yet belongs to a caller who has seen the design before."""
-        return any(watch.resumed and not watch.answered for watch in self.designs.get(key, ()))
-
-    def tell(self, key: DesignKey, row: DesignRow | None, *, read: int, deleted: bool = False) -> bool:
+    def tell(self, key: DesignKey, row: DesignRow | None, *, read: int, deleted_xid: int | None = None) -> bool:
         """Offers what a read found to the watches that were there when it began.
 
         Args:
             key: The design that was read.
             row: What was found; None where there is no such design.
             read: Number of the read.
-            deleted: Whether a design that is not there is known to have been.
+            deleted_xid: Transaction that deleted a design that is not there; None where none is known to have been.
 
         Returns:
             Whether it was news to any of them.
@@ -100,7 +96,7 @@ class Topics:
         designs = [watch for watch in self.designs.get(key, ()) if watch.first_read <= read]
         tenants = [watch for watch in self.tenants.get(key[0], ()) if watch.first_read <= read]
         if row is None:
-            return self._tell_missing(key[1], designs, tenants, deleted=deleted)
+            return self._tell_missing(key[1], designs, tenants, deleted_xid)
         return self._tell_row(row, designs, tenants)
 
     def _tell_row(self, row: DesignRow, designs: list[DesignWatch], tenants: list[TenantWatch]) -> bool:
@@ -121,13 +117,15 @@ class Topics:
         return True
 
     def _tell_missing(
-        self, design_id: UUID, designs: list[DesignWatch], tenants: list[TenantWatch], *, deleted: bool
+        self, design_id: UUID, designs: list[DesignWatch], tenants: list[TenantWatch], deleted_xid: int | None
     ) -> bool:
-        known = [watch for watch in designs if watch.answered or (deleted and watch.resumed)]
+        known = [watch for watch in designs if watch.answered or (watch.resumed and deleted_xid is not None)]
         for stranger in set(designs).difference(known):
             stranger.fail(design_not_found(design_id))
-        gone = self._frames.of_deleted(design_id)
-        told: tuple[Watch, ...] = (*known, *(watch for watch in tenants if watch.behind(design_id, gone.revision)))
+        told: list[Watch] = [*known]
+        if deleted_xid is not None:  # else there never was one: somebody asked for an id that is none
+            told += [watch for watch in tenants if watch.wants_deleted(design_id, deleted_xid)]
+        gone = self._frames.of_deleted(design_id, deleted_xid or 0)
         for each in told:
             each.offer(gone)
         return bool(told)

@@ -18,9 +18,6 @@ from cutline.store.design_reads import DesignRow
 GONE: Final = 2**63
 """Above every revision: nothing is told of a design after it was deleted."""
 
-UNKNOWN_XID: Final = 2**64
-"""Stands for the transaction of a delete that was found by the design's absence; above every real one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -126,6 +123,7 @@ class DesignWatch(Watch):
         super().__init__(first_read)
         self.answered = False
         self.resumed = after_revision > 0
+        self._offered = False
         self._newest = after_revision
         self._waiting: Frame | None = None
         self._ended = False
@@ -135,14 +133,19 @@ class DesignWatch(Watch):
         return not self._ended and revision > self._newest
 
     def wants(self, row: DesignRow) -> bool:
-        """Whether a row is to be told: a terminal one also where the caller has it, for its stream must end."""
+        """Whether a row is to be told: at first a terminal one also where the caller has it, for its stream must end.
+
+        Later it is not: of two reads that ran at once the older may come last, from before a design was reprocessed.
+        """
         self.answered = True
-        return not self._ended and (row.state.terminal or row.revision > self._newest)
+        ends_at_once = row.state.terminal and not self._offered
+        return not self._ended and (ends_at_once or row.revision > self._newest)
 
     def offer(self, frame: Frame) -> None:
         """Puts a frame in place of what waits; behind a last frame nothing follows."""
         if self._ended:
             return
+        self._offered = True
         self._newest = frame.revision
         self._ended = frame.last
         self._waiting = frame
@@ -186,6 +189,10 @@ class TenantWatch(Watch):
     def wants(self, row: DesignRow) -> bool:
         """Whether a row is to be told: what changed before the point told is no news."""
         return row.change_xid >= self.resume_xid and self.behind(row.design_id, row.revision)
+
+    def wants_deleted(self, design_id: UUID, change_xid: int) -> bool:
+        """Whether a delete is to be told."""
+        return change_xid >= self.resume_xid and self.behind(design_id, GONE)
 
     def offer(self, frame: Frame) -> None:
         """Queues a frame in place of an older one of its design, unless that is terminal."""
@@ -240,7 +247,12 @@ class TenantWatch(Watch):
         return [frame for frame in waiting if frame.terminal]
 
     def take(self) -> Frame | ResumeMark | None:
-        """The first of the queue, if it holds anything."""
+        """The first of the queue, if it holds anything.
+
+        Raises:
+            CutlineError: The watch was failed; what waits is left to the caller's next watch.
+        """
+        self.check()
         if not self._queue:
             return None
         item = self._queue.pop(next(iter(self._queue)))
@@ -256,10 +268,6 @@ class TenantWatch(Watch):
         self._queue[ResumeMark] = ResumeMark(xid)  # wakes nobody: it travels with the next message
 
     def _advance(self, xid: int) -> None:
-        """Forgets what was told before `xid`; a delete of unknown time is kept until the next comparison is over."""
+        """Forgets what was told before `xid`."""
         self.resume_xid = xid
-        self._told = {
-            design: (revision, xid if changed == UNKNOWN_XID else changed)
-            for design, (revision, changed) in self._told.items()
-            if changed >= xid
-        }
+        self._told = {design: told for design, told in self._told.items() if told[1] >= xid}

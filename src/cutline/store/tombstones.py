@@ -23,7 +23,7 @@ LIMIT $4
 """
 _HORIZON: Final = "SELECT change_xid::text AS change_xid FROM tombstone_horizons WHERE tenant = $1"
 _BY_KEYS: Final = """
-SELECT tombstone.tenant, tombstone.design_id
+SELECT tombstone.tenant, tombstone.design_id, tombstone.change_xid::text AS change_xid
 FROM design_tombstones tombstone
 JOIN unnest($1::text[], $2::uuid[]) AS wanted (tenant, design_id)
   ON tombstone.design_id = wanted.design_id AND tombstone.tenant = wanted.tenant
@@ -71,10 +71,10 @@ async def read_horizon(database: Queryable, tenant: str) -> int:
     return int(rows[0]["change_xid"]) if rows else 0
 
 
-async def read_deleted(database: Queryable, keys: Sequence[DesignKey]) -> frozenset[DesignKey]:
-    """Those of the designs that are known to have existed and been deleted."""
+async def read_deleted(database: Queryable, keys: Sequence[DesignKey]) -> dict[DesignKey, int]:
+    """Those of the designs that are known to have existed and been deleted, and the transaction that deleted each."""
     rows = await database.fetch(_BY_KEYS, [tenant for tenant, _ in keys], [design for _, design in keys])
-    return frozenset((row["tenant"], row["design_id"]) for row in rows)
+    return {(row["tenant"], row["design_id"]): int(row["change_xid"]) for row in rows}
 
 
 async def forget_deleted(connection: Connection, *, keep_s: float, limit: int) -> int:

@@ -9,7 +9,8 @@ import grpc
 import pytest
 
 from cutline.domain.errors import Reason
-from cutline.store.tombstones import forget_deleted
+from cutline.store.ids import new_id
+from cutline.store.tombstones import forget_deleted, read_deleted
 from services.status.frames import FrameMaker
 from services.status.watches import GONE, Frame, ResumeMark, TenantWatch
 from tests.integration.status.conftest import Stand, StandSettings
@@ -84,6 +85,19 @@ async def test_a_delete_nobody_rang_for_is_found_by_the_resync_once(stand: Stand
     watch.cancel()
 
 
+async def test_an_id_that_never_was_is_no_delete(stand: Stand, tenant: str) -> None:
+    """Whoever asks for ids that are none is told so, and who watches all designs hears nothing of it."""
+    design_id = await stand.add_design(tenant)
+    everything = stand.watch_all(tenant)
+    await told_until_heartbeat(everything)
+    for after_revision in (0, 5):
+        code, _, _ = await refusal(stand.watch(tenant, new_id(), after_revision=after_revision))
+        assert code is grpc.StatusCode.NOT_FOUND
+    await stand.ring(tenant, design_id, await stand.start_imaging(design_id))
+    assert (await next_of(everything)).design.id == str(design_id)
+    everything.cancel()
+
+
 class TestSlowCaller:
     """A caller whose queue is short."""
 
@@ -100,8 +114,9 @@ class TestSlowCaller:
         (live,) = stand.hub.topics.tenants[tenant]
         for design_id in designs:
             await stand.delete(design_id)
-        for design_id in designs:  # all in one turn of the loop: the stream cannot take in between
-            stand.hub.topics.tell((tenant, design_id), None, read=1_000)
+        deleted_xids = await read_deleted(stand.database, [(tenant, design_id) for design_id in designs])
+        for key, deleted_xid in deleted_xids.items():  # all in one turn of the loop: the stream cannot take in between
+            stand.hub.topics.tell(key, None, read=1_000, deleted_xid=deleted_xid)
         assert live.lagging
         told: set[str] = set()
         while len(told) < len(designs):
@@ -172,7 +187,7 @@ def test_a_caller_stands_behind_what_waited_when_it_is_told() -> None:
 def test_nothing_of_a_design_follows_its_delete() -> None:
     """Behind the news of a delete older frames and rows of the design are no news."""
     watch = TenantWatch(1, capacity=10)
-    watch.offer(FrameMaker.of_deleted(DESIGN))
+    watch.offer(FrameMaker.of_deleted(DESIGN, 7))
     watch.offer(frame(9))
     first = watch.take()
     assert isinstance(first, Frame)

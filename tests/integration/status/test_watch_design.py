@@ -9,6 +9,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from cutline.domain.errors import Reason, UnavailableError
+from cutline.store.design_reads import read_design
 from cutline.v1 import design_pb2
 from cutline.v1 import status_service_pb2 as pb
 from tests.integration.status.conftest import Stand, StandSettings
@@ -170,6 +171,23 @@ async def test_a_watch_behind_a_reprocess_is_not_ended_by_the_run_before(stand: 
     last = await next_of(after)
     assert (last.design.revision, last.design.state, last.design.generation) == (revision, READY, 2)
     assert await next_of(after) == grpc.aio.EOF
+
+
+async def test_an_older_read_that_ends_last_is_told_to_nobody(stand: Stand, tenant: str) -> None:
+    """Of two reads at once the one from before a reprocess may come last; the watch goes on with the new run."""
+    design_id = await stand.add_design(tenant)
+    watch = stand.watch(tenant, design_id)
+    await next_of(watch)
+    await stand.start_imaging(design_id)
+    await stand.finish(design_id)
+    before = await read_design(stand.database, tenant, design_id)
+    reprocessed = await stand.reprocess(design_id)
+    await stand.ring(tenant, design_id, reprocessed, "QUEUED")
+    assert (await next_of(watch)).design.revision == reprocessed
+    assert not stand.hub.topics.tell((tenant, design_id), before, read=1_000)
+    revision = await stand.start_imaging(design_id)
+    await stand.ring(tenant, design_id, revision)
+    assert (await next_of(watch)).design.revision == revision
 
 
 async def test_a_watch_from_the_revision_of_a_reprocess_waits_for_the_new_run(stand: Stand, tenant: str) -> None:

@@ -10,10 +10,12 @@ import grpc
 import pytest
 
 from cutline.contract.tokens import ResumePoint, encode_resume_token
-from cutline.domain.errors import Reason
+from cutline.domain.errors import Reason, UnavailableError
+from cutline.rpc.refusals import draining
 from cutline.v1 import design_pb2
+from services.status.frames import FrameMaker
 from services.status.hub import ReadCause
-from services.status.watches import ResumeMark
+from services.status.watches import ResumeMark, TenantWatch
 from tests.integration.status.conftest import Stand, StandSettings
 from tests.integration.status.streams import next_of, refusal
 from tests.support.polling import eventually
@@ -131,6 +133,21 @@ async def test_a_resync_finds_lost_rings_and_moves_the_token_on(stand: Stand, te
     resumed.cancel()
 
 
+async def test_what_cannot_be_read_of_one_tenant_is_found_of_the_others(stand: Stand, tenant: str) -> None:
+    """A comparison that fails for one tenant goes on with the next, and is made up for by the one after it."""
+    await stand.add_tenant("other")
+    designs = {name: await stand.add_design(name) for name in (tenant, "other")}
+    watches = {name: stand.watch_all(name) for name in designs}
+    for name, watch in watches.items():
+        await until_heartbeat(watch)
+        await stand.start_imaging(designs[name])  # nobody rings
+    stand.database.failures.append(ValueError("a row of a later release"))
+    for name in ("other", tenant):
+        stand.resync.ask()
+        assert (await next_of(watches[name])).design.id == str(designs[name])
+        watches[name].cancel()
+
+
 async def test_a_deleted_design_is_told(stand: Stand, tenant: str) -> None:
     """The ring of a delete becomes a deleted message, and the stream goes on."""
     design_id = await stand.add_design(tenant)
@@ -163,6 +180,15 @@ async def test_a_terminal_revision_is_told_before_the_next_generation(stand: Sta
         await stand.hub.read(keys)
         waiting = [watch.take() for _ in range(3)]
     assert [getattr(frame, "revision", None) for frame in waiting] == [3, 5, None]
+
+
+def test_a_watch_that_failed_tells_nothing_more() -> None:
+    """What waits is left to the caller's next watch: a slow one would else be told for as long as it likes."""
+    watch = TenantWatch(1, capacity=10)
+    watch.offer(FrameMaker.of_deleted(UUID(int=1), 7))
+    watch.fail(draining())
+    with pytest.raises(UnavailableError):
+        watch.take()
 
 
 class TestSlowCaller:
