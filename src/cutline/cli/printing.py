@@ -129,6 +129,14 @@ def _write(text: str) -> None:
         raise OutputClosedError from None
 
 
+def value_name(kind: Any, number: int, prefix: str) -> str:
+    """A value of an enum on the wire without its prefix; its number for one of a later release."""
+    try:
+        return str(kind.Name(number)).removeprefix(prefix)
+    except ValueError:
+        return str(number)
+
+
 def styled_state(design: design_pb2.Design) -> Text:
     """A design's state in its colour."""
     name = state_name(design.state)
@@ -137,7 +145,7 @@ def styled_state(design: design_pb2.Design) -> Text:
 
 def verdict(design: design_pb2.Design) -> Text:
     """The print verdict in its colour; a dash before there is one."""
-    name = report_pb2.PrintVerdict.Name(design.print_verdict).removeprefix("PRINT_VERDICT_")
+    name = value_name(report_pb2.PrintVerdict, design.print_verdict, "PRINT_VERDICT_")
     return Text("-") if name == "UNSPECIFIED" else Text(name, VERDICT_STYLES.get(name, ""))
 
 
@@ -184,7 +192,7 @@ def _facts(design: design_pb2.Design) -> list[tuple[str, Text]]:
     if design.HasField("failure"):
         facts.append(("failure", Text(on_one_line(f"{design.failure.reason}: {design.failure.message}"), "red")))
     if design.HasField("geometry"):
-        method = sticker_spec_pb2.CutoutMethod.Name(design.cutout_method).removeprefix("CUTOUT_METHOD_")
+        method = value_name(sticker_spec_pb2.CutoutMethod, design.cutout_method, "CUTOUT_METHOD_")
         facts += [
             ("size", Text(f"{geometry.cut_width_mm:.2f} x {geometry.cut_height_mm:.2f} mm")),
             ("cutout", Text(f"{method}, confidence {design.cutout_confidence:.2f}")),
@@ -198,7 +206,7 @@ def _findings(design: design_pb2.Design) -> Table:
     for heading in ("FINDING", "LEVEL", "WHAT", "MEND"):
         table.add_column(heading)
     for finding in design.findings:
-        level = report_pb2.FindingLevel.Name(finding.level).removeprefix("FINDING_LEVEL_")
+        level = value_name(report_pb2.FindingLevel, finding.level, "FINDING_LEVEL_")
         if level != "NOT_APPLICABLE":
             styled = Text(level, VERDICT_STYLES.get(level, ""))
             table.add_row(finding.code, styled, Text(on_one_line(finding.message)), Text(on_one_line(finding.fix)))
@@ -210,7 +218,7 @@ def _files(design: design_pb2.Design) -> Table:
     for heading in ("FILE", "TYPE", "BYTES"):
         table.add_column(heading, justify="right" if heading == "BYTES" else "left")
     for artifact in design.artifacts:
-        kind = sticker_spec_pb2.OutputFormat.Name(artifact.kind).removeprefix("OUTPUT_FORMAT_")
+        kind = value_name(sticker_spec_pb2.OutputFormat, artifact.kind, "OUTPUT_FORMAT_")
         table.add_row(kind, artifact.media_type, str(artifact.size_bytes))
     for mockup in design.mockups:
         table.add_row(f"mockup {mockup.scene}", mockup.media_type, str(mockup.size_bytes))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.table import Table
 from rich.text import Text
 
-from cutline.cli.printing import on_one_line
+from cutline.cli.printing import on_one_line, value_name
 from cutline.v1 import design_pb2, job_pb2
 from cutline.v1 import queue_service_pb2 as pb
 
@@ -89,7 +89,7 @@ def attempts_table(attempts: Iterable[job_pb2.Attempt]) -> Table:
             Text(on_one_line(one.worker)),
             _moment(one, "start_time"),
             span(took_s) if ended else "-",
-            _name(job_pb2.Attempt.Outcome, one.outcome, "OUTCOME_") if ended else "-",
+            value_name(job_pb2.Attempt.Outcome, one.outcome, "OUTCOME_") if ended else "-",
             Text(on_one_line(one.reason)),
             Text(on_one_line(one.message)),
         )
@@ -132,18 +132,18 @@ def span(seconds: float) -> str:
 
 def job_state(job: job_pb2.Job) -> Text:
     """A job's state in its colour."""
-    name = _name(job_pb2.Job.State, job.state, "STATE_")
+    name = value_name(job_pb2.Job.State, job.state, "STATE_")
     return Text(name, _STATE_STYLES.get(name, ""))
 
 
 def stage_name(number: design_pb2.Stage.ValueType) -> str:
     """A stage such as imaging; a dash where there is none."""
-    return _name(design_pb2.Stage, number, "STAGE_").lower().replace("unspecified", "-")
+    return value_name(design_pb2.Stage, number, "STAGE_").lower().replace("unspecified", "-")
 
 
 def lane_name(number: job_pb2.Lane.ValueType) -> str:
     """A lane such as bulk; a dash where there is none."""
-    return _name(job_pb2.Lane, number, "LANE_").lower().replace("unspecified", "-")
+    return value_name(job_pb2.Lane, number, "LANE_").lower().replace("unspecified", "-")
 
 
 def _table(*headings: str) -> Table:
@@ -165,11 +165,3 @@ def _moment(message: Message, field: str) -> str:
         return "-"
     stamp: Timestamp = getattr(message, field)
     return f"{datetime.fromtimestamp(stamp.seconds, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _name(kind: Any, number: int, prefix: str) -> str:
-    """A value without its prefix; its number for one of a later release."""
-    try:
-        return str(kind.Name(number)).removeprefix(prefix)
-    except ValueError:
-        return str(number)
