@@ -72,7 +72,7 @@ class ArtworkSource:
 
     Args:
         artwork: A path, the bytes themselves, or a file object, which is read from where it stands. One that cannot
-            be read twice is copied to a temporary file. It is not closed.
+            be read twice is copied to a temporary file, and so is a named pipe. It is not closed.
         filename: Label; empty means the path's last part.
         media_type: Media type; empty means that it is told from the first bytes, else from the extension.
 
@@ -110,6 +110,8 @@ class ArtworkSource:
             with self._opened() as file:
                 while block := file.read(BLOCK_BYTES):
                     yield self._bytes(block)
+        except UnicodeDecodeError:
+            raise self._opened_as_text() from None
         except OSError as error:
             raise self._unreadable(error) from None
 
@@ -147,18 +149,26 @@ class ArtworkSource:
             return BytesIO(artwork)
         if isinstance(artwork, str | PathLike):
             path = Path(artwork)
-            self.filename = self.filename or path.name
-            return path
+            self.filename = self.filename or _in_unicode(path.name)
+            return self._drained(path) if path.is_fifo() else path
         if not hasattr(artwork, "read"):
             message = f"artwork is a path, bytes or a file object open for reading bytes, not {type(artwork).__name__}"
             raise TypeError(message)
         name = getattr(artwork, "name", None)
-        self.filename = self.filename or (Path(name).name if isinstance(name, str) else _UNNAMED)
+        self.filename = self.filename or (_in_unicode(Path(name).name) if isinstance(name, str) else _UNNAMED)
         if getattr(artwork, "seekable", bool)():
             file = cast("_Seekable", artwork)
             self._start = file.tell()
             return file
         return self._copied(artwork)
+
+    def _drained(self, pipe: Path) -> _Seekable:
+        """What a named pipe gives, which is nothing the second time."""
+        try:
+            with pipe.open("rb") as file:
+                return self._copied(file)
+        except OSError as error:
+            raise self._unreadable(error) from None
 
     def _copied(self, file: Readable) -> _Seekable:
         copy = tempfile.SpooledTemporaryFile(max_size=MOST_IN_MEMORY_BYTES)  # noqa: SIM115  (`close` closes it)
@@ -166,6 +176,8 @@ class ArtworkSource:
         try:
             while block := file.read(BLOCK_BYTES):
                 copy.write(self._bytes(block))
+        except UnicodeDecodeError:
+            raise self._opened_as_text() from None
         except OSError as error:
             raise self._unreadable(error) from None
         return copy
@@ -189,9 +201,11 @@ class ArtworkSource:
 
     def _bytes(self, block: bytes) -> bytes:
         if not isinstance(block, bytes):
-            message = f"{self.filename}: the file object gives text, not bytes: open it with mode 'rb'"
-            raise ArtworkFileError(message)
+            raise self._opened_as_text()
         return block
+
+    def _opened_as_text(self) -> ArtworkFileError:
+        return ArtworkFileError(f"{self.filename}: the file object gives text, not bytes: open it with mode 'rb'")
 
     def _unreadable(self, error: OSError) -> ArtworkFileError:
         where = self._artwork if isinstance(self._artwork, Path) else self.filename
@@ -203,6 +217,11 @@ class ArtworkSource:
         except KeyError:
             message = f"{self.filename}: not a PNG, JPEG, WebP, TIFF, GIF, AVIF or SVG file"
             raise ArtworkFileError(message) from None
+
+
+def _in_unicode(name: str) -> str:
+    """A file name as text that can be sent: names are bytes, and not all are Unicode."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def media_type_of(data: bytes) -> str:

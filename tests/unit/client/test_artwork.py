@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 import tracemalloc
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -119,12 +121,16 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path: Path, more: bytes) -> N
             list(found.blocks_as_digested())
 
 
-def test_what_is_no_artwork_is_refused() -> None:
+def test_what_is_no_artwork_is_refused(tmp_path: Path) -> None:
     """A number is a TypeError, and a file opened as text is told how to be opened."""
     with pytest.raises(TypeError, match="not int"):
         ArtworkSource(5)  # type: ignore[arg-type]  # what is tested
     with pytest.raises(ArtworkFileError, match="mode 'rb'"):
         ArtworkSource(StringIO("text"))  # type: ignore[arg-type]  # what is tested
+    path = tmp_path / "fox.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with path.open(encoding="utf-8") as file, pytest.raises(ArtworkFileError, match=r"fox\.png: .* mode 'rb'"):
+        ArtworkSource(file)  # type: ignore[arg-type]  # what is tested
 
 
 def test_a_file_object_says_its_name(tmp_path: Path) -> None:
@@ -135,3 +141,24 @@ def test_a_file_object_says_its_name(tmp_path: Path) -> None:
         assert found.filename == "fox.png"
     with ArtworkSource(b"\x89PNG\r\n\x1a\n") as found:
         assert found.filename == "artwork"
+
+
+def test_a_named_pipe_is_read_once(tmp_path: Path) -> None:
+    """What a shell's <(...) names gives its bytes a single time, and is sent as often as it takes all the same."""
+    path = tmp_path / "pipe.png"
+    os.mkfifo(path)
+    data = b"\x89PNG\r\n\x1a\n" + bytes(1000)
+    writer = threading.Thread(target=path.write_bytes, args=(data,))
+    writer.start()
+    with ArtworkSource(path) as found:
+        writer.join()
+        for _ in range(2):
+            assert b"".join(found.blocks_as_digested()) == data
+
+
+def test_a_name_that_is_no_unicode_can_be_sent(tmp_path: Path) -> None:
+    """Bytes of a file name that no text holds are shown as such, for the services take text."""
+    path = tmp_path / os.fsdecode(b"fox-\xff.png")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with ArtworkSource(path) as found:
+        assert found.filename == "fox-\N{REPLACEMENT CHARACTER}.png"
