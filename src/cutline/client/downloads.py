@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,8 @@ class Arrival:
     def __init__(self, file: RemoteFile, folder: Path) -> None:
         self._promised = file
         self._path = folder / Path(file.name).name
-        self._unfinished = self._path.with_name(f".{self._path.name}.part")
+        # A name of its own: the same file may be on its way here twice, from two threads or programs.
+        self._unfinished = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.part")
         self._digest = hashlib.sha256()
         self._size_bytes = 0
 
@@ -174,6 +176,9 @@ def _fetch(http: httpx.Client, file: RemoteFile, folder: Path, pause: Callable[[
                 return arrival.finish()
         except (DownloadError, httpx.TransportError) as error:
             pause_s = tries.pause_s(error)
+        except RuntimeError:  # what an HTTP client says that was closed meanwhile, and so does the pause
+            pause(0)
+            raise
         pause(pause_s)
 
 
@@ -210,4 +215,7 @@ async def _fetch_async(
                 return await asyncio.to_thread(arrival.finish)
         except (DownloadError, httpx.TransportError) as error:
             pause_s = tries.pause_s(error)
+        except RuntimeError:  # as above
+            await pause(0)
+            raise
         await pause(pause_s)

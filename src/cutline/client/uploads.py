@@ -87,6 +87,9 @@ def put_artwork(
             pause_s = tries.pause_s(_unreachable(address, error))
         except UploadError as error:
             pause_s = tries.pause_s(error)
+        except RuntimeError:  # what an HTTP client says that was closed meanwhile, and so does the pause
+            pause(0)
+            raise
         pause(pause_s)
 
 
@@ -117,6 +120,9 @@ async def put_artwork_async(
             pause_s = tries.pause_s(_unreachable(address, error))
         except UploadError as error:
             pause_s = tries.pause_s(error)
+        except RuntimeError:  # as above
+            await pause(0)
+            raise
         await pause(pause_s)
 
 
