@@ -71,8 +71,13 @@ class Design:
             DesignDeletedError: It was deleted.
             UnavailableError: The service stayed away.
         """
+
+        def told(design: design_pb2.Design) -> object:
+            self.message = design
+            return None if on_progress is None else on_progress(design)
+
         self.message = self._designs.wait(
-            self.id, after_revision=self.message.revision, timeout_s=timeout_s, on_progress=on_progress
+            self.id, after_revision=self.message.revision, timeout_s=timeout_s, on_progress=told
         )
         if self.message.state != design_pb2.Design.STATE_READY:
             raise DesignFailedError(self.message)

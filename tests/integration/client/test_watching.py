@@ -151,6 +151,23 @@ async def test_progress_is_told_and_what_it_raises_ends_the_wait(
         await client.designs.wait("d", timeout_s=30, on_progress=fail)
 
 
+async def test_a_handle_keeps_what_a_wait_was_told(client: AsyncClient, scripted: ScriptedServices) -> None:
+    """However a wait ends, the handle shows the design as it was last told, and goes on behind that."""
+    scripted.script["GetDesign"] = [design_pb2.Design(id="d", revision=1)]
+    scripted.script["WatchDesign"] = [[told(2), told(3), ...], [told(4, State.STATE_READY)]]
+    design = await client.designs.get("d")
+
+    def leave(now: design_pb2.Design) -> None:
+        if now.revision == 3:
+            raise KeyError(now.revision)
+
+    with pytest.raises(KeyError):
+        await design.wait(on_progress=leave)
+    assert (design.message.revision, design.state) == (3, "PROCESSING")
+    await design.wait()
+    assert scripted.requests("WatchDesign")[-1].after_revision == 3
+
+
 async def test_a_coroutine_function_may_be_told_progress(
     services: tuple[ScriptedServices, str],
 ) -> None:
