@@ -74,7 +74,7 @@ class AsyncDesigns:
             spec: The sticker wanted; its fields can be given by name instead, such as `width_mm=60`.
             filename: Label of the artwork; empty means the path's last part.
             media_type: Media type of the artwork; empty means that it is told from the bytes.
-            title: Label for people; empty means the file name.
+            title: Label for people; empty means the file name, or its beginning.
             labels: Labels to filter by.
             reference: The caller's own reference.
             job: How to run the work, see `job_options`.
@@ -94,7 +94,11 @@ class AsyncDesigns:
             upload = await self._ingest.call(self._ingest_stub.CreateUpload, submission.upload(source))
             await put_artwork_async(self._http, upload, source, on_upload=on_upload, pause=self._ingest.pause)
             request = submission.submit(
-                upload, title=title or source.filename, labels=labels, reference=reference, job=job
+                upload,
+                title=title or source.filename[: requests.TITLE_CHARACTERS],
+                labels=labels,
+                reference=reference,
+                job=job,
             )
             answer = await self._ingest.call(self._ingest_stub.SubmitDesign, request)
         return AsyncDesign(self, answer.design, deduplicated=answer.deduplicated)
@@ -131,8 +135,8 @@ class AsyncDesigns:
             labels: Only those with all these labels.
             reference: Only those with this reference.
             text: Only those with this text in title, reference or file name.
-            create_time_from: Only those accepted at or after this time.
-            create_time_before: Only those accepted before this time.
+            create_time_from: Only those accepted at or after this time; UTC where it names no zone.
+            create_time_before: Only those accepted before this time, in the same way.
             page_size: Designs fetched at once; 0 leaves it to the service.
 
         Raises:

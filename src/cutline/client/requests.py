@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from cutline.client.artwork import ArtworkSource
@@ -15,8 +15,14 @@ from cutline.v1 import design_pb2, job_pb2, status_service_pb2
 from cutline.v1 import ingest_service_pb2 as pb
 from cutline.v1 import sticker_spec_pb2 as spec_pb
 
+TITLE_CHARACTERS: Final = 200
+"""Most that a title may have: file names, which stand in for it, may be longer."""
+
 Spec = StickerSpec | spec_pb.StickerSpec
 LaneName = Literal["EXPRESS", "STANDARD", "BULK"]
+
+# The stubs type each wire enum as a class of its own; what they share is Value and keys.
+_WireEnum = Any
 
 
 class PageRequest(Protocol):
@@ -44,13 +50,13 @@ class Submission:
             repeated after a crash finds its upload again.
 
     Raises:
-        TypeError: A spec is given with fields too, or a field does not exist.
+        TypeError: A spec is given with fields too, a field does not exist, or a value is of another type than it.
         ValueError: A choice has no such name.
     """
 
     def __init__(self, spec: Spec | None, fields: Mapping[str, Any], *, request_id: str) -> None:
         self._spec = wire_spec(spec, fields)
-        self._request_id = request_id or str(uuid4())
+        self._request_id = _text("request_id", request_id) or str(uuid4())
 
     def upload(self, source: ArtworkSource) -> pb.CreateUploadRequest:
         """Asks for a place to put the artwork."""
@@ -75,9 +81,9 @@ class Submission:
         return pb.SubmitDesignRequest(
             upload_id=upload.id,
             spec=self._spec,
-            title=title,
-            labels=dict(labels or {}),
-            reference=reference,
+            title=_text("title", title),
+            labels={_text("labels", key): _text(f"labels[{key}]", value) for key, value in (labels or {}).items()},
+            reference=_text("reference", reference),
             job=job,
             request_id=self._request_id,
         )
@@ -91,11 +97,14 @@ def job_options(
     Args:
         lane: How urgent it is.
         max_attempts: Attempts before it is given up, 1 to 20.
-        not_before_time: When it may begin at the earliest.
+        not_before_time: When it may begin at the earliest; UTC where it names no zone.
+
+    Raises:
+        ValueError: There is no lane of such a name.
     """
     options = job_pb2.JobOptions(max_attempts=max_attempts)
     if lane is not None:
-        options.lane = job_pb2.Lane.Value(f"LANE_{lane}")
+        options.lane = _value(job_pb2.Lane, "LANE_", lane, "lane")
     if not_before_time is not None:
         options.not_before_time.FromDatetime(not_before_time)
     return options
@@ -125,7 +134,7 @@ def list_designs(
     """
     request = status_service_pb2.ListDesignsRequest(
         page_size=page_size,
-        states=[design_pb2.Design.State.Value(f"STATE_{state}") for state in states],
+        states=[_value(design_pb2.Design.State, "STATE_", state, "states") for state in states],
         failure_reason=failure_reason,
         labels=dict(labels or {}),
         reference=reference,
@@ -165,3 +174,28 @@ def reprocess_design(
 def delete_design(design_id: str, *, request_id: str) -> pb.DeleteDesignRequest:
     """Asks to delete a design."""
     return pb.DeleteDesignRequest(design_id=design_id, request_id=request_id or str(uuid4()))
+
+
+def _text(field: str, value: str) -> str:
+    """The value, where it is text: what protobuf says of another does not name the field.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if isinstance(value, str):
+        return value
+    message = f"{field}: {value!r} is no text"
+    raise TypeError(message)
+
+
+def _value(kind: _WireEnum, prefix: str, name: str, field: str) -> Any:
+    """The number of a choice.
+
+    Raises:
+        ValueError: There is none of such a name.
+    """
+    known = [each.removeprefix(prefix) for each in kind.keys()[1:]]  # without what stands for no choice
+    if name in known:
+        return kind.Value(prefix + name)
+    message = f"{field}: {name!r} is not one of {', '.join(known)}"
+    raise ValueError(message)

@@ -87,11 +87,19 @@ def spec_from_wire(message: pb.StickerSpec, *, field_prefix: str = "spec.") -> S
 
 
 def spec_to_wire(spec: StickerSpec | ResolvedSpec) -> pb.StickerSpec:
-    """The spec as a message; what is None stays unset."""
+    """The spec as a message; what is None stays unset.
+
+    Raises:
+        TypeError: A value is of another type than its field.
+    """
     message = pb.StickerSpec()
     for name in _SCALARS:
         if (value := getattr(spec, name)) is not None:
-            setattr(message, name, value)
+            try:
+                setattr(message, name, value)
+            except TypeError:
+                text = f"{name}: {value!r} is of the wrong type ({type(value).__name__})"
+                raise TypeError(text) from None
     for name, (_, wire, prefix) in _ENUMS.items():
         if (value := getattr(spec, name)) is not None:
             setattr(message, name, wire.Value(prefix + value.name))
@@ -116,16 +124,31 @@ def typed_fields(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         ValueError: A choice has no such name.
+        TypeError: A list is one text.
     """
     typed = dict(values)
     for name, (kind, _, _) in _ENUMS.items():
         if name in typed:
-            typed[name] = kind(typed[name])
+            typed[name] = _chosen(kind, typed[name], name)
+    for name in ("output_formats", "mockup_scenes"):
+        if isinstance(typed.get(name), str):
+            text = f"{name}: {typed[name]!r} is one text, not a list of them"
+            raise TypeError(text)
     if "output_formats" in typed:
-        typed["output_formats"] = tuple(OutputFormat(value) for value in typed["output_formats"])
+        typed["output_formats"] = tuple(
+            _chosen(OutputFormat, value, "output_formats") for value in typed["output_formats"]
+        )
     if "mockup_scenes" in typed:
         typed["mockup_scenes"] = tuple(typed["mockup_scenes"])
     return typed
+
+
+def _chosen(kind: type[_E], value: Any, field: str) -> _E:
+    try:
+        return kind(value)
+    except ValueError:
+        text = f"{field}: {value!r} is not one of {', '.join(kind)}"
+        raise ValueError(text) from None
 
 
 def spec_from_json(values: Mapping[str, Any]) -> StickerSpec:

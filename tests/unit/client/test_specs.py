@@ -37,18 +37,22 @@ def test_nothing_given_is_no_spec() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "fields", "error"),
+    ("spec", "fields", "error", "why"),
     [
-        (None, {"width": 60.0}, TypeError),
-        (None, {"cut_type": "SIDEWAYS"}, ValueError),
-        (StickerSpec(), {"width_mm": 60.0}, TypeError),
+        (None, {"width": 60.0}, TypeError, "width"),
+        (None, {"cut_type": "SIDEWAYS"}, ValueError, "cut_type: 'SIDEWAYS' is not one of DIE_CUT, KISS_CUT"),
+        (None, {"output_formats": ["PDF"]}, ValueError, "output_formats: 'PDF' is not one of CUTOUT_PNG"),
+        (None, {"output_formats": "PRINT_PDF"}, TypeError, "output_formats: 'PRINT_PDF' is one text"),
+        (None, {"mockup_scenes": "laptop"}, TypeError, "mockup_scenes: 'laptop' is one text"),
+        (None, {"width_mm": "60"}, TypeError, "width_mm: '60' is of the wrong type"),
+        (StickerSpec(), {"width_mm": 60.0}, TypeError, "width_mm too"),
     ],
 )
 def test_a_wrong_field_is_refused_here(
-    spec: StickerSpec | None, fields: dict[str, object], error: type[Exception]
+    spec: StickerSpec | None, fields: dict[str, object], error: type[Exception], why: str
 ) -> None:
-    """A field that does not exist, a choice that does not, and a spec given twice never leave the process."""
-    with pytest.raises(error):
+    """What does not exist, is of another type or is given twice never leaves the process, and is told by its field."""
+    with pytest.raises(error, match=why):
         wire_spec(spec, fields)
 
 
