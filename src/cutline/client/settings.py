@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ TLS: Final = "CUTLINE_TLS"
 CA_FILE: Final = "CUTLINE_CA_FILE"
 CLIENT_CERT_FILE: Final = "CUTLINE_CLIENT_CERT_FILE"
 CLIENT_KEY_FILE: Final = "CUTLINE_CLIENT_KEY_FILE"
+
+_CREDENTIAL: Final = re.compile(r"[!-~]*")
 
 _DATA_FOLDER: Final = ".cutline"
 _FIRST_INSTANCE: Final = "1"
@@ -55,7 +58,8 @@ class ClientSettings:
         client_key_file: PEM file with its key.
 
     Raises:
-        BadSettingError: A client certificate comes without its key, or files for TLS without TLS.
+        BadSettingError: A client certificate comes without its key, files for TLS without TLS, or a credential holds
+            what cannot be sent.
     """
 
     ingest_target: str
@@ -74,6 +78,9 @@ class ClientSettings:
         if self.tls is False and self._tls_files:
             message = f"{TLS} is off, but files for TLS are set"
             raise BadSettingError(message)
+        _sendable(API_KEY, self.api_key)
+        if isinstance(self.token, str):
+            _sendable(TOKEN, self.token)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, folder: Path | None = None) -> Self:
@@ -147,10 +154,14 @@ class ClientSettings:
         return self._tls_files or not on_this_machine(target)
 
     def credential(self) -> str:
-        """What to send as bearer token now."""
+        """What to send as bearer token now.
+
+        Raises:
+            BadSettingError: What the function gave cannot be sent.
+        """
         if self.token is None:
             return self.api_key
-        return self.token if isinstance(self.token, str) else self.token()
+        return self.token if isinstance(self.token, str) else _sendable(TOKEN, self.token())
 
     @property
     def _tls_files(self) -> bool:
@@ -161,7 +172,7 @@ def chosen(settings: ClientSettings | None, *, target: str, api_key: str, token:
     """The settings given, or those of the environment with what is given in their place.
 
     Raises:
-        TypeError: Settings are given with an address or credential too.
+        TypeError: Settings are given with an address or credential too, or are something else.
         NotConfiguredError: A target or the credential is nowhere.
         BadSettingError: A setting cannot be used.
     """
@@ -170,7 +181,23 @@ def chosen(settings: ClientSettings | None, *, target: str, api_key: str, token:
     if target or api_key or token:
         message = "settings are given, and target, api_key or token too"
         raise TypeError(message)
+    if not isinstance(settings, ClientSettings):
+        message = f"settings: {type(settings).__name__} is not ClientSettings; an address is given as target=..."
+        raise TypeError(message)
     return settings
+
+
+def _sendable(name: str, credential: object) -> str:
+    """The credential, where a header can hold it; what is wrong with it is told without it.
+
+    Raises:
+        BadSettingError: It is no text, or has blanks, line breaks or letters beyond ASCII.
+    """
+    if isinstance(credential, str) and _CREDENTIAL.fullmatch(credential):
+        return credential
+    fault = "has a blank, a line break or a letter beyond ASCII" if isinstance(credential, str) else "is no text"
+    message = f"{name}: the credential {fault}: it is one word, as read from a file without the end of its line"
+    raise BadSettingError(message)
 
 
 def _switch(name: str, text: str) -> bool | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,16 @@ def test_the_key_is_not_shown() -> None:
     assert "secret" not in repr(ClientSettings("a", "b", "secret-key", token="secret-token"))
 
 
+@pytest.mark.parametrize("credential", ["secret-key\n", "secret key", "secret-clé", 5])
+def test_a_credential_that_no_header_holds_is_refused_unseen(credential: Any) -> None:
+    """A key with the end of its line is told by its variable, and so is what a function gives; neither is shown."""
+    with pytest.raises(BadSettingError, match="CUTLINE_API_KEY: the credential") as caught:
+        ClientSettings("a", "b", credential)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(BadSettingError, match="CUTLINE_TOKEN: the credential"):
+        ClientSettings("a", "b", token=lambda: credential).credential()
+
+
 def test_every_setting_can_come_from_the_environment(tmp_path: Path) -> None:
     """A token goes before a key, and files for TLS are taken as they are named."""
     environ = WHOLE | {
@@ -109,3 +120,5 @@ def test_settings_are_given_once() -> None:
     """Settings beside an address or a credential are a mistake of the program."""
     with pytest.raises(TypeError, match="settings are given"):
         Client(ClientSettings("a", "b", "k"), api_key="other")
+    with pytest.raises(TypeError, match="str is not ClientSettings"):
+        Client("127.0.0.1:7001")  # type: ignore[arg-type]  # what is tested
