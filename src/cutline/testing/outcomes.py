@@ -26,6 +26,10 @@ class Ready:
         cutout_method: How the background is said to have been removed.
         cutout_confidence: How sure that cutout is of itself, 0 to 1.
         mockups_fail: Whether it ends without its mockups, with the finding MOCKUPS_UNAVAILABLE.
+
+    Raises:
+        TypeError: A finding or the bytes of a file are something else.
+        ValueError: A file is of no kind that there is.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -33,6 +37,19 @@ class Ready:
     cutout_method: CutoutMethod = CutoutMethod.ALPHA
     cutout_confidence: float = 1.0
     mockups_fail: bool = False
+
+    def __post_init__(self) -> None:
+        for finding in self.findings:
+            if not isinstance(finding, Finding):
+                text = f"findings: {finding!r} is no Finding"
+                raise TypeError(text)
+        for kind, data in self.files.items():
+            if kind not in tuple(OutputFormat):
+                text = f"files: {kind!r} is not one of {', '.join(OutputFormat)}"
+                raise ValueError(text)
+            if not isinstance(data, bytes):
+                text = f"files: {kind}: {type(data).__name__} is not bytes"
+                raise TypeError(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +99,24 @@ Outcome = Ready | Failed | Held
 
 Outcomes = Outcome | Callable[[design_pb2.Design], Outcome]
 """What becomes of every run: the same, or what a function says of the design, which is QUEUED when it is asked."""
+
+
+def checked_outcome(outcome: object) -> Outcome:
+    """An outcome that is one: a slip such as `Ready` for `Ready()` would show only in what becomes of a design.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if isinstance(outcome, Ready | Failed | Held):
+        return outcome
+    text = f"outcome: {outcome!r} is not one of Ready(), Failed(reason) and Held()"
+    raise TypeError(text)
+
+
+def checked_outcomes(outcomes: Outcomes) -> Outcomes:
+    """As `checked_outcome`, where a function is good too.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    return outcomes if callable(outcomes) and not isinstance(outcomes, type) else checked_outcome(outcomes)

@@ -20,7 +20,15 @@ from cutline.testing.designs import StoredDesign
 from cutline.testing.faults import TRANSFERS, Faults, call_fault, transfer_fault
 from cutline.testing.files import HOST, FileServer
 from cutline.testing.health import Health
-from cutline.testing.outcomes import TOLD_TO_FAIL, Failed, Outcome, Outcomes, Ready
+from cutline.testing.outcomes import (
+    TOLD_TO_FAIL,
+    Failed,
+    Outcome,
+    Outcomes,
+    Ready,
+    checked_outcome,
+    checked_outcomes,
+)
 from cutline.testing.services import Ingest, Queue, Status
 from cutline.testing.store import Store
 from cutline.testing.watches import MOST_WATCHES
@@ -61,7 +69,7 @@ class FakeServer:
         limits: ArtworkLimits | None = None,
     ) -> None:
         self._addresses = Addresses()
-        self._store = Store(self._addresses, outcome or Ready())
+        self._store = Store(self._addresses, Ready() if outcome is None else checked_outcomes(outcome))
         self._faults = Faults()
         self._keys = Keys()
         self._guard = Guard(self._keys, self._faults)
@@ -138,7 +146,14 @@ class FakeServer:
 
     @property
     def target(self) -> str:
-        """The address of every service, `host:port`."""
+        """The address of every service, `host:port`.
+
+        Raises:
+            RuntimeError: It was never started.
+        """
+        if not self._port:
+            text = "the fake server has no address before it is started: `with FakeServer() as server`"
+            raise RuntimeError(text)
         return f"{HOST}:{self._port}"
 
     @property
@@ -172,15 +187,19 @@ class FakeServer:
 
     @outcome.setter
     def outcome(self, outcome: Outcomes) -> None:
-        self._store.outcome = outcome
+        self._store.outcome = checked_outcomes(outcome)
 
     def script(self, *outcomes: Outcome) -> None:
         """Says what becomes of the next runs, one each in the order in which they are accepted.
 
         A run is a new design or a reprocess; one that finds equal work under way is none.
+
+        Raises:
+            TypeError: One is no outcome.
         """
+        checked = [checked_outcome(outcome) for outcome in outcomes]
         with self._store.lock:
-            self._store.script.extend(outcomes)
+            self._store.script.extend(checked)
 
     def advance(self, design_id: str, *, progress: float | None = None) -> design_pb2.Design:
         """Takes one step of a design's work: started, imaging done, mockups started, ended.

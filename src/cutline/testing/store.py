@@ -21,7 +21,7 @@ from cutline.testing.addresses import Addresses, with_addresses
 from cutline.testing.answers import Answers
 from cutline.testing.designs import StoredDesign, new_design
 from cutline.testing.ids import Ids
-from cutline.testing.outcomes import Failed, Held, Outcome, Outcomes, Ready
+from cutline.testing.outcomes import Failed, Held, Outcome, Outcomes, Ready, checked_outcome
 from cutline.testing.uploads import StoredUpload
 from cutline.testing.watches import Change, DesignWatch, TenantWatch, Watch, Watchers
 from cutline.v1 import design_pb2 as pb
@@ -239,7 +239,7 @@ class Store:
     def _next_outcome(self, design: pb.Design) -> Outcome:
         if self.script:
             return self.script.popleft()
-        return self.outcome(design) if callable(self.outcome) else self.outcome
+        return checked_outcome(self.outcome(design)) if callable(self.outcome) else self.outcome
 
     def _work(self, design: StoredDesign, outcome: Outcome, job: JobWish) -> None:
         """Does the work of a new run as far as it goes by itself."""

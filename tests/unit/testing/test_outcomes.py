@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from cutline.client import Client, DesignFailedError, PreconditionError
+from cutline.client import ApiError, Client, DesignFailedError, PreconditionError
 from cutline.testing import DesignState, Failed, FakeServer, Finding, FindingLevel, Held, OutputFormat, Ready
 from cutline.v1 import design_pb2, report_pb2
 
@@ -158,3 +160,37 @@ def test_an_outcome_that_cannot_be_is_refused() -> None:
         Failed("no subject")
     with pytest.raises(ValueError, match="cannot be held READY"):
         Held(DesignState.READY)
+
+
+@pytest.mark.parametrize("wrong", [Ready, "READY", None, [Ready()]])
+def test_what_is_no_outcome_is_refused_where_it_is_written(server: FakeServer, wrong: Any) -> None:
+    """A class in place of its object, a word or a list is told at once, and not by designs that get stuck."""
+    with pytest.raises(TypeError, match="is not one of Ready"):
+        server.script(Ready(), wrong)
+    with pytest.raises(TypeError, match="is not one of Ready"):
+        server.outcome = wrong
+    assert server.outcome == Ready()
+
+
+def test_a_function_that_gives_no_outcome_accepts_nothing(server: FakeServer, client: Client) -> None:
+    """The submit fails as by a fault of the server, and leaves no design behind."""
+    server.outcome = lambda _: None  # type: ignore[assignment, return-value]  # what is tested
+    with pytest.raises(ApiError, match="INTERNAL"):
+        client.designs.submit(PNG)
+    assert not server.designs
+
+
+def test_results_that_cannot_be_are_refused() -> None:
+    """Files of no kind or without bytes, and findings that are none, are mistakes of the test."""
+    files: list[tuple[Any, Any, str]] = [("PDF", b"", "'PDF' is not one of"), ("PRINT_PDF", "text", "str is not bytes")]
+    for kind, data, why in files:
+        with pytest.raises((TypeError, ValueError), match=why):
+            Ready(files={kind: data})
+    with pytest.raises(TypeError, match="'LOW' is no Finding"):
+        Ready(findings=("LOW",))  # type: ignore[arg-type]  # what is tested
+
+
+def test_a_server_that_was_never_started_has_no_address() -> None:
+    """Whoever forgets `with` hears of it, rather than of a service that is away."""
+    with pytest.raises(RuntimeError, match="before it is started"):
+        _ = FakeServer().settings
