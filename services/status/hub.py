@@ -23,6 +23,7 @@ from cutline.telemetry.names import Attribute, Span
 from cutline.telemetry.setup import Telemetry
 from services.status.frames import FrameMaker
 from services.status.topics import Topics
+from services.status.turns import Turns
 from services.status.watches import DesignWatch, TenantWatch
 
 log = get_logger(__name__)
@@ -49,10 +50,15 @@ class Hub:
         frames: Makes what is told.
         queue_most: Messages that may wait for one watcher of a tenant before it has to catch up by reading.
         telemetry: Where reads and watchers are noted.
+
+    Attributes:
+        topics: The watches, by what they watch.
+        turns: Whose turn it is to catch up.
     """
 
     def __init__(self, database: Queryable, frames: FrameMaker, *, queue_most: int, telemetry: Telemetry) -> None:
         self.topics = Topics(frames, telemetry.metrics)
+        self.turns = Turns()
         self._database = database
         self._queue_most = queue_most
         self._tracer = telemetry.tracer

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from cutline.store.design_reads import DesignRow, Queryable, list_changed, list_unfinished
 from cutline.store.tombstones import Tombstone, list_deleted
 from services.status.hub import Hub, ReadCause
+from services.status.watches import TenantWatch
 
 PAGE_MOST: Final = 100
 
@@ -17,20 +19,23 @@ class TenantPages:
 
     Args:
         database: Where they are.
-        hub: Counts them.
+        hub: Counts them, and says whose turn it is.
         tenant: Whose designs.
+        watch: For whom; nothing is read any more once it failed.
     """
 
-    def __init__(self, database: Queryable, hub: Hub, tenant: str) -> None:
+    def __init__(self, database: Queryable, hub: Hub, tenant: str, watch: TenantWatch) -> None:
         self._database = database
         self._hub = hub
         self._tenant = tenant
+        self._watch = watch
 
     async def unfinished(self) -> AsyncGenerator[DesignRow, None]:
         """The QUEUED and PROCESSING designs by id."""
         after = None
         while True:
-            page = await list_unfinished(self._database, self._tenant, after=after, limit=PAGE_MOST)
+            async with self._turn():
+                page = await list_unfinished(self._database, self._tenant, after=after, limit=PAGE_MOST)
             self._hub.note_reads([ReadCause.CATCH_UP] * len(page))
             for row in page:
                 yield row
@@ -42,7 +47,10 @@ class TenantPages:
         """The designs that changed from a transaction on."""
         after = None
         while True:
-            page = await list_changed(self._database, self._tenant, since_xid=since_xid, after=after, limit=PAGE_MOST)
+            async with self._turn():
+                page = await list_changed(
+                    self._database, self._tenant, since_xid=since_xid, after=after, limit=PAGE_MOST
+                )
             self._hub.note_reads([ReadCause.CATCH_UP] * len(page))
             for row in page:
                 yield row
@@ -54,9 +62,23 @@ class TenantPages:
         """The designs that were deleted from a transaction on."""
         after = None
         while True:
-            page = await list_deleted(self._database, self._tenant, since_xid=since_xid, after=after, limit=PAGE_MOST)
+            async with self._turn():
+                page = await list_deleted(
+                    self._database, self._tenant, since_xid=since_xid, after=after, limit=PAGE_MOST
+                )
             for tombstone in page:
                 yield tombstone
             if len(page) < PAGE_MOST:
                 return
             since_xid, after = page[-1].change_xid, page[-1].design_id
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Waits until a page may be read.
+
+        Raises:
+            CutlineError: The watch was failed meanwhile.
+        """
+        async with self._hub.turns.of(self._tenant):
+            self._watch.check()
+            yield

@@ -42,7 +42,7 @@ class TenantStream:
         lifetime: Lifetime,
     ) -> None:
         self._database = database
-        self._pages = TenantPages(database, hub, tenant)
+        self._pages = TenantPages(database, hub, tenant, watch)
         self._frames = frames
         self._tenant = tenant
         self._watch = watch
