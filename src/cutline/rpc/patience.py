@@ -45,7 +45,7 @@ class Patience:
         self._alarm: asyncio.TimerHandle | None = None
 
     async def write_all(self, messages: AsyncIterator[Any], write: Callable[[Any], Awaitable[None]]) -> None:
-        """Writes a stream's messages one after the other.
+        """Writes a stream's messages one after the other; cancels the handler where the caller turns out to be gone.
 
         Raises:
             ResourceExhaustedError: The caller has stopped reading.
@@ -66,6 +66,10 @@ class Patience:
                 f"The caller read nothing for {self._write_s:g} s; watch again to resume.",
                 retry_after_s=RETRY_AFTER_S,
             ) from None
+        except grpc.aio.InternalError:
+            # gRPC refuses a message of a call that is over; the news of its end is only on the way here.
+            let_go()
+            await asyncio.sleep(0)  # where the cancellation arrives
         finally:
             self._streams.pop(limit, None)
 
