@@ -119,3 +119,35 @@ func TestATokenGoesBeforeAKeyAndOneTargetServesBoth(t *testing.T) {
 		t.Errorf("got %+v, %v", settings, err)
 	}
 }
+
+func TestPlaintextGoesToAnotherMachineOnlyWhereThatIsSaid(t *testing.T) {
+	for _, at := range []struct {
+		target, word, file string
+		tls                bool
+	}{
+		{"127.0.0.1:1", "", "", false},
+		{"localhost:1", "", "", false},
+		{"dns:///[::1]:1", "", "", false},
+		{"unix:/run/cutline", "", "", false},
+		{"ipv4:127.0.0.1:1,10.0.0.1:1", "", "", true},
+		{"dns:///cutline.example:443", "", "", true},
+		{"localhost.example", "", "", true},
+		{"127.0.0.1:1", "", "ca.pem", true},
+		{"127.0.0.1:1", "on", "", true},
+		{"cutline.example:443", "off", "", false},
+	} {
+		for name, value := range map[string]string{
+			"CUTLINE_INGEST_TARGET": "127.0.0.1:1", "CUTLINE_STATUS_TARGET": at.target, "CUTLINE_API_KEY": "key",
+			"CUTLINE_TLS": at.word, "CUTLINE_CA_FILE": at.file,
+		} {
+			t.Setenv(name, value)
+		}
+		if settings, err := SettingsFromEnv(); err != nil || settings.TLS != at.tls {
+			t.Errorf("%+v: got %v, %v", at, settings.TLS, err)
+		}
+	}
+	t.Setenv("CUTLINE_TLS", "maybe")
+	if _, err := SettingsFromEnv(); err == nil || err.Error() != `CUTLINE_TLS is "maybe", neither on nor off` {
+		t.Errorf("got %v", err)
+	}
+}

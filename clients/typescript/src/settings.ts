@@ -1,3 +1,8 @@
+import { isIPv4 } from "node:net";
+
+const ON: readonly string[] = ["1", "true", "yes", "on"];
+const OFF: readonly string[] = ["0", "false", "no", "off"];
+
 /** Where the services are, who calls, and how the connection is kept private. */
 export interface Settings {
   /** Address of the ingest service, such as `127.0.0.1:7001`. */
@@ -18,9 +23,10 @@ export interface Settings {
 /**
  * Reads the variables that every Cutline client knows: CUTLINE_INGEST_TARGET and CUTLINE_STATUS_TARGET (or CUTLINE_TARGET
  * for both), CUTLINE_API_KEY or CUTLINE_TOKEN, CUTLINE_TLS, CUTLINE_CA_FILE, CUTLINE_CLIENT_CERT_FILE and
- * CUTLINE_CLIENT_KEY_FILE.
+ * CUTLINE_CLIENT_KEY_FILE. Where CUTLINE_TLS is not set, TLS is on if any target is not this machine or a file for TLS is
+ * named: no key crosses a network in plaintext by accident.
  *
- * @throws Error that names every variable missing.
+ * @throws Error that names every variable missing, or a word for CUTLINE_TLS that is neither on nor off.
  */
 export function settingsFromEnv(env: Readonly<Record<string, string | undefined>> = process.env): Settings {
   const both = env["CUTLINE_TARGET"];
@@ -33,16 +39,31 @@ export function settingsFromEnv(env: Readonly<Record<string, string | undefined>
   if (missing.length > 0) {
     throw new Error(`not set: ${missing.join(", ")}`);
   }
+  const files = Object.entries({
+    caFile: env["CUTLINE_CA_FILE"],
+    clientCertFile: env["CUTLINE_CLIENT_CERT_FILE"],
+    clientKeyFile: env["CUTLINE_CLIENT_KEY_FILE"],
+  }).filter(([, path]) => path);
+  const word = (env["CUTLINE_TLS"] ?? "").toLowerCase();
+  if (word && !ON.includes(word) && !OFF.includes(word)) {
+    throw new Error(`CUTLINE_TLS is ${JSON.stringify(env["CUTLINE_TLS"])}, neither on nor off`);
+  }
+  const away = ![needed.CUTLINE_INGEST_TARGET, needed.CUTLINE_STATUS_TARGET].every(onThisMachine);
   const settings: Settings = {
     ingestTarget: needed.CUTLINE_INGEST_TARGET,
     statusTarget: needed.CUTLINE_STATUS_TARGET,
     credential: needed.CUTLINE_API_KEY,
-    tls: ["1", "true", "yes", "on"].includes((env["CUTLINE_TLS"] ?? "").toLowerCase()),
+    tls: word ? ON.includes(word) : files.length > 0 || away,
   };
-  const files = {
-    caFile: env["CUTLINE_CA_FILE"],
-    clientCertFile: env["CUTLINE_CLIENT_CERT_FILE"],
-    clientKeyFile: env["CUTLINE_CLIENT_KEY_FILE"],
-  };
-  return { ...settings, ...Object.fromEntries(Object.entries(files).filter(([, path]) => path)) };
+  return { ...settings, ...Object.fromEntries(files) };
+}
+
+/** Whether a target can only be this machine: a loopback address or `localhost`. */
+function onThisMachine(target: string): boolean {
+  const host = target
+    .replace(/^.*\//, "")
+    .replace(/^(dns|ipv4|ipv6):/, "")
+    .replace(/:\d+$/, "")
+    .replace(/^\[(.*)\]$/, "$1");
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }

@@ -68,3 +68,18 @@ test("settings name every variable that is missing, and a token goes before a ke
     caFile: "ca",
   });
 });
+
+test("plaintext goes to another machine only where that is said", () => {
+  const tls = (target: string, env: Record<string, string> = {}) =>
+    settingsFromEnv({ CUTLINE_INGEST_TARGET: "127.0.0.1:1", CUTLINE_STATUS_TARGET: target, CUTLINE_API_KEY: "key", ...env }).tls;
+  for (const target of ["127.0.0.1:1", "localhost:1", "dns:///[::1]:1", "ipv4:127.0.0.9:1"]) {
+    assert.equal(tls(target), false, target);
+  }
+  for (const target of ["cutline.example:443", "dns:///cutline.example", "127.example:1", "ipv4:127.0.0.1:1,10.0.0.1:1"]) {
+    assert.equal(tls(target), true, target);
+  }
+  assert.equal(tls("127.0.0.1:1", { CUTLINE_CA_FILE: "ca.pem" }), true);
+  assert.equal(tls("127.0.0.1:1", { CUTLINE_TLS: "on" }), true);
+  assert.equal(tls("cutline.example:443", { CUTLINE_TLS: "Off" }), false);
+  assert.throws(() => tls("127.0.0.1:1", { CUTLINE_TLS: "maybe" }), /CUTLINE_TLS is "maybe", neither on nor off/);
+});
