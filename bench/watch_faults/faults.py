@@ -107,7 +107,7 @@ async def swamped(bursts: int, stage: Stage) -> None:
     Again where a stream grew old meanwhile and its successor began with an empty queue.
     """
     readers = stage.bare_of_all
-    while not all(reader.hearing.overflows for reader in readers):
+    while not any(reader.hearing.overflows for reader in readers):
         for reader in readers:
             reader.reading.clear()
         for _ in range(bursts):

@@ -20,7 +20,10 @@ from cutline.v1 import status_service_pb2_grpc
 Choice = Callable[[], str | None]
 """Gives the id of a design to watch; None where there is nothing more to watch."""
 
-_COME_BACK: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
+_COME_BACK: Final = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED}
+)
+"""Ends that are none of what is watched; CANCELLED is what a call gets that arrives as the server closes."""
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 2.0
 _OPTIONS: Final = (
