@@ -9,6 +9,9 @@ from enum import StrEnum
 from cutline.runtime.environment import EnvReader, ListenAddress
 
 MIN_DEVELOPMENT_KEY_CHARACTERS = 16
+LONGEST_CONNECTION_AGE_S = 7 * 86_400.0
+"""gRPC counts the milliseconds of a connection with 31 bits, which end after 24 days."""
+MOST_STREAMS = 1_000_000
 
 
 class LogLevel(StrEnum):
@@ -92,14 +95,18 @@ class GrpcSettings:
             reflection=env.flag("CUTLINE_GRPC_REFLECTION", default=False),
             drain_pause_s=env.duration_s("CUTLINE_GRPC_DRAIN_PAUSE", 0.0, high=60),
             drain_grace_s=env.duration_s("CUTLINE_GRPC_DRAIN_GRACE", 20.0, high=600),
-            max_connection_age_s=env.duration_s("CUTLINE_GRPC_MAX_CONNECTION_AGE", 1800.0, low=1),
-            max_connection_age_grace_s=env.duration_s("CUTLINE_GRPC_MAX_CONNECTION_AGE_GRACE", 720.0, low=1),
+            max_connection_age_s=env.duration_s(
+                "CUTLINE_GRPC_MAX_CONNECTION_AGE", 1800.0, low=1, high=LONGEST_CONNECTION_AGE_S
+            ),
+            max_connection_age_grace_s=env.duration_s(
+                "CUTLINE_GRPC_MAX_CONNECTION_AGE_GRACE", 720.0, low=1, high=LONGEST_CONNECTION_AGE_S
+            ),
             keepalive_s=env.duration_s("CUTLINE_GRPC_KEEPALIVE", 30.0, low=0.1, high=3600),
             keepalive_timeout_s=env.duration_s("CUTLINE_GRPC_KEEPALIVE_TIMEOUT", 10.0, low=0.1, high=600),
             reuse_port=_read_reuse_port(env),
             write_timeout_s=env.duration_s("CUTLINE_WATCH_WRITE_TIMEOUT", 30.0, low=0.1, high=3600),
             max_message_bytes=env.integer("CUTLINE_GRPC_MAX_MESSAGE_BYTES", 1_048_576, low=65_536),
-            max_streams=env.integer("CUTLINE_GRPC_MAX_STREAMS", 10_000, low=1),
+            max_streams=env.integer("CUTLINE_GRPC_MAX_STREAMS", 10_000, low=1, high=MOST_STREAMS),
             max_streams_per_tenant=env.integer("CUTLINE_GRPC_MAX_STREAMS_PER_TENANT", 2_000, low=1),
             max_streams_per_key=env.integer("CUTLINE_GRPC_MAX_STREAMS_PER_KEY", 1_000, low=1),
         )

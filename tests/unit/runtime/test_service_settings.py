@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
+from cutline.rpc.server import _options
 from cutline.runtime.environment import SettingsError
 from services.imaging.settings import ImagingSettings
 from services.ingest.settings import IngestSettings
@@ -95,3 +97,22 @@ def test_an_unknown_role_is_named_with_all_other_problems() -> None:
     wrong = {"CUTLINE_INGEST_ROLES": "api,king", "CUTLINE_TENANT_CAP": "many"}
 
     assert _refused(IngestSettings.from_env, {**SOUND, **wrong}) == set(wrong)
+
+
+async def test_whatever_a_server_is_allowed_grpc_can_count() -> None:
+    """The largest values of all settings give options that fit in the 31 bits which gRPC has for each."""
+    largest: dict[str, str] = {}
+    for name, too_much in {
+        "CUTLINE_GRPC_MAX_CONNECTION_AGE": "9999d",
+        "CUTLINE_GRPC_MAX_CONNECTION_AGE_GRACE": "9999d",
+        "CUTLINE_GRPC_KEEPALIVE": "9999d",
+        "CUTLINE_GRPC_KEEPALIVE_TIMEOUT": "9999d",
+        "CUTLINE_GRPC_MAX_STREAMS": str(2**31 - 1),
+    }.items():
+        with pytest.raises(SettingsError, match=name) as caught:
+            StatusSettings.from_env({**SOUND, name: too_much})
+        largest[name] = caught.value.problems[0].rpartition(" to ")[2].removesuffix(" s")
+    settings = StatusSettings.from_env({**SOUND, **largest})
+    assert settings.grpc.max_streams == int(largest["CUTLINE_GRPC_MAX_STREAMS"])
+
+    grpc.aio.server(options=_options(settings.grpc))
