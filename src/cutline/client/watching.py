@@ -75,14 +75,15 @@ class DesignWatch:
         Raises:
             DesignDeletedError: It was deleted.
         """
-        self._patience.rewarded()
         if message.HasField("deleted"):
             raise DesignDeletedError(self._design_id)
-        if not message.HasField("design"):
-            return None
         design = message.design
         ends = design.state in TERMINAL
-        if design.revision < self._seen or (design.revision == self._seen and not ends):
+        if message.HasField("design") and (design.revision, ends) <= (self._seen, False):
+            # No reward: a later release may know a state that ends a design and tell it whenever it is asked.
+            return None
+        self._patience.rewarded()
+        if not message.HasField("design"):
             return None
         self._seen, self.ended = design.revision, ends
         return design

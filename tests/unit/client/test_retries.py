@@ -17,6 +17,8 @@ from cutline.client import (
     WaitTimeoutError,
 )
 from cutline.client.retries import LONGEST_PAUSE_S, Backoff, Deadline, Patience, Tries
+from cutline.client.watching import DesignWatch
+from cutline.v1 import design_pb2, status_service_pb2
 
 AWAY = UnavailableError(grpc.StatusCode.UNAVAILABLE, "Away.")
 LATE = DeadlineExceededError(grpc.StatusCode.DEADLINE_EXCEEDED, "Late.")
@@ -105,6 +107,19 @@ def test_patience_counts_from_the_first_failure_after_a_word(clock: Clock) -> No
     clock.now_s += 10
     with pytest.raises(UnavailableError, match="Away"):
         patience.pause_s(AWAY)
+
+
+def test_patience_is_not_fed_by_what_is_known(clock: Clock) -> None:
+    """A watch that hears one and the same revision each time it asks, as of a state it does not know, gives up."""
+    watch = DesignWatch("d", after_revision=0, patience_s=60)
+    unknown = status_service_pb2.WatchDesignResponse(design=design_pb2.Design(id="d", revision=7))
+    unknown.design.state = 99  # type: ignore[assignment]  # a later release's
+    assert watch.take(unknown) is not None
+    watch.pause_s(None)
+    clock.now_s += 61
+    assert watch.take(unknown) is None
+    with pytest.raises(UnavailableError, match="without a word"):
+        watch.pause_s(None)
 
 
 def test_a_wait_ends_for_its_own_deadline_only(clock: Clock) -> None:
