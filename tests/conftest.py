@@ -7,6 +7,7 @@ template, and a tenant, which stands in front of every blob key.
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,11 @@ settings.register_profile("dev", _ANY_SPEED, max_examples=25, derandomize=True)
 settings.register_profile("long", _ANY_SPEED, max_examples=2000)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
 settings.load_profile(PROFILE)
+
+# A shell ignores SIGINT on behalf of what it starts in the background, and programs inherit that: the commands whose
+# end by Ctrl-C is tested would not hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _NATS_ACCOUNTS = tuple(f"test-{number}" for number in range(1000))
 _EMPTY = "template0"

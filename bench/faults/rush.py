@@ -106,7 +106,7 @@ class Rush:
         create: _Call = self._channels[0].unary_unary(f"{_SERVICE}CreateUpload")
         upload = pb.Upload.FromString(await create(request.SerializeToString(), metadata=self._metadata))
         async with httpx.AsyncClient(trust_env=False) as http:
-            await put_artwork_async(http, upload, ArtworkSource(data))
+            await put_artwork_async(http, upload, ArtworkSource(data, media_type="image/png"))
         return upload.id
 
     async def _submit(self, due_s: float) -> None:

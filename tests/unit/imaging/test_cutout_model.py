@@ -41,6 +41,7 @@ def _red_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.timeout(600)  # it is the first to import rembg, which compiles much of itself
 def test_the_local_file_is_run(red_network: Path) -> None:
     """A network that answers "red" cuts out the red disc, through rembg's own session."""
     cutout = cut_out(
