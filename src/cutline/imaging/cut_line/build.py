@@ -41,7 +41,7 @@ FIT_TOLERANCE_MM: Final = 0.015
 PIXELS_TOLERANCE: Final = 0.15
 MOST_TOLERANCE_MM: Final = 0.025
 """The same as a share of a pixel, up to that: an edge of few pixels is not known any better."""
-TRIES: Final = ((1.0, 0.0), (0.6, 0.0), (1.0, 0.07))
+TRIES: Final = ((1.0, 0.0), (0.6, 0.0), (1.0, 0.07), (0.4, 0.0))
 """What is tried in turn where the line fails its own checks: a share of that tolerance, and how long edges are at least
 as a share of the least radius. Arcs of two offsets whose points alternate look like arcs with fewer points."""
 STRAIGHT_TOLERANCE_MM: Final = 0.01
