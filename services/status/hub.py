@@ -113,10 +113,9 @@ class Hub:
         if self._marked:
             self._any_marked.set()
 
-    def note_reads(self, causes: Iterable[ReadCause]) -> None:
-        """Counts designs read, one for each cause."""
-        for cause, rows in Counter(causes).items():
-            self._metrics.row_reads.add(rows, {Attribute.READ_CAUSE.value: cause.value})
+    def note_reads(self, cause: ReadCause, rows: int) -> None:
+        """Counts designs read."""
+        self._metrics.row_reads.add(rows, {Attribute.READ_CAUSE.value: cause.value})
 
     async def read(self, marked: Mapping[DesignKey, ReadCause]) -> None:
         """Reads designs and has them told."""
@@ -126,7 +125,8 @@ class Hub:
             rows = await read_designs(self._database, list(marked))
             missing = [key for key in marked if key not in rows]
             deleted_xids = await read_deleted(self._database, missing) if missing else {}
-        self.note_reads(marked.values())
+        for cause, count in Counter(marked.values()).items():
+            self.note_reads(cause, count)
         for key, cause in marked.items():
             if (
                 self.topics.tell(key, rows.get(key), read=number, deleted_xid=deleted_xids.get(key))

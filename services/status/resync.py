@@ -14,6 +14,7 @@ from cutline.runtime.logging import get_logger
 from cutline.store.design_reads import DesignKey, Queryable, list_changes, read_bounds, read_revisions
 from cutline.store.tombstones import list_deleted
 from cutline.telemetry.metrics import Metrics
+from services.status.change_pages import pages_since
 from services.status.hub import READ_MOST, Hub, ReadCause
 from services.status.watches import GONE, TenantWatch
 
@@ -61,19 +62,33 @@ class Resync:
         while True:
             await self._wait()
             self._asked.clear()
-            await self._compare()
+            try:
+                await self._compare()
+            except Exception:  # the loop outlives whatever the store does
+                log.warning("status.resync_failed", exc_info=True)
 
     async def _compare(self) -> None:
-        """Compares everything that is watched; what cannot be read of one tenant is not another's loss."""
-        compares: list[Callable[[], Awaitable[None]]] = [self._compare_designs]
-        compares += [partial(self._compare_tenant, tenant) for tenant in self._hub.topics.tenants]
-        for compare in compares:
-            try:
-                await compare()
-            except Exception as error:  # the loop outlives whatever the store does
-                log.warning("status.resync_failed", exc_info=True)
-                if isinstance(error, UnavailableError):
-                    return  # nor would the others be answered
+        """Compares everything that is watched; the bounds are read before any tenant is, so they hold for all."""
+        await self._outlive(self._compare_designs())
+        tenants = list(self._hub.topics.tenants)
+        if tenants:
+            bounds = await read_bounds(self._database)
+            for tenant in tenants:
+                await self._outlive(self._compare_tenant(tenant, bounds.xmin))
+
+    @staticmethod
+    async def _outlive(compare: Awaitable[None]) -> None:
+        """Makes one comparison, whose failure is no other's loss; a store that is away would answer none of them.
+
+        Raises:
+            UnavailableError: It is.
+        """
+        try:
+            await compare
+        except UnavailableError:
+            raise
+        except Exception:  # as above
+            log.warning("status.resync_failed", exc_info=True)
 
     async def _wait(self) -> None:
         """Waits until asked or until it is time; looks so often at the bus that its loss is noticed in time."""
@@ -101,35 +116,18 @@ class Resync:
             changed = (key for key in some if key not in revisions or self._hub.topics.is_news(key, revisions[key]))
             self._hub.mark(changed, ReadCause.RESYNC)
 
-    async def _compare_tenant(self, tenant: str) -> None:
-        """Tells a tenant's watchers what they were not told since their resume points, and moves those forward."""
+    async def _compare_tenant(self, tenant: str, xmin: int) -> None:
+        """Tells a tenant's watchers what they were not told since their resume points, and moves those to `xmin`."""
         live = [watch for watch in self._hub.topics.tenants.get(tenant, ()) if not watch.catching_up]
         if not live:
             return
-        bounds = await read_bounds(self._database)
         since_xid = min(watch.resume_xid for watch in live)
-        await self._tell_changes(tenant, since_xid, live)
-        await self._tell_deleted(tenant, since_xid, live)
-        for watch in live:
-            watch.mark(bounds.xmin)
-
-    async def _tell_changes(self, tenant: str, since_xid: int, live: list[TenantWatch]) -> None:
-        after = None
-        while True:
-            changes = await list_changes(self._database, tenant, since_xid=since_xid, after=after, limit=COMPARE_MOST)
+        async for changes in pages_since(partial(list_changes, self._database, tenant), since_xid, limit=COMPARE_MOST):
             await self._tell(tenant, {change.design_id: change.revision for change in changes}, live)
-            if len(changes) < COMPARE_MOST:
-                return
-            since_xid, after = changes[-1].change_xid, changes[-1].design_id
-
-    async def _tell_deleted(self, tenant: str, since_xid: int, live: list[TenantWatch]) -> None:
-        after = None
-        while True:
-            deleted = await list_deleted(self._database, tenant, since_xid=since_xid, after=after, limit=COMPARE_MOST)
+        async for deleted in pages_since(partial(list_deleted, self._database, tenant), since_xid, limit=COMPARE_MOST):
             await self._tell(tenant, {tombstone.design_id: GONE for tombstone in deleted}, live)
-            if len(deleted) < COMPARE_MOST:
-                return
-            since_xid, after = deleted[-1].change_xid, deleted[-1].design_id
+        for watch in live:
+            watch.mark(xmin)
 
     async def _tell(self, tenant: str, revisions: Mapping[UUID, int], live: list[TenantWatch]) -> None:
         """Reads the designs at whose revision some watch is not yet."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
+from uuid import UUID
 
 from cutline.store.design_reads import DesignRow, Queryable, list_changed, list_unfinished
 from cutline.store.tombstones import Tombstone, list_deleted
+from services.status.change_pages import ChangeT, ReadPage, pages_since
 from services.status.hub import Hub, ReadCause
 from services.status.watches import TenantWatch
 
@@ -36,7 +39,7 @@ class TenantPages:
         while True:
             async with self._turn():
                 page = await list_unfinished(self._database, self._tenant, after=after, limit=PAGE_MOST)
-            self._hub.note_reads([ReadCause.CATCH_UP] * len(page))
+            self._hub.note_reads(ReadCause.CATCH_UP, len(page))
             for row in page:
                 yield row
             if len(page) < PAGE_MOST:
@@ -45,32 +48,25 @@ class TenantPages:
 
     async def changed(self, since_xid: int) -> AsyncGenerator[DesignRow, None]:
         """The designs that changed from a transaction on."""
-        after = None
-        while True:
-            async with self._turn():
-                page = await list_changed(
-                    self._database, self._tenant, since_xid=since_xid, after=after, limit=PAGE_MOST
-                )
-            self._hub.note_reads([ReadCause.CATCH_UP] * len(page))
+        read = self._in_turn(partial(list_changed, self._database, self._tenant))
+        async for page in pages_since(read, since_xid, limit=PAGE_MOST):
+            self._hub.note_reads(ReadCause.CATCH_UP, len(page))
             for row in page:
                 yield row
-            if len(page) < PAGE_MOST:
-                return
-            since_xid, after = page[-1].change_xid, page[-1].design_id
 
     async def deleted(self, since_xid: int) -> AsyncGenerator[Tombstone, None]:
         """The designs that were deleted from a transaction on."""
-        after = None
-        while True:
-            async with self._turn():
-                page = await list_deleted(
-                    self._database, self._tenant, since_xid=since_xid, after=after, limit=PAGE_MOST
-                )
+        read = self._in_turn(partial(list_deleted, self._database, self._tenant))
+        async for page in pages_since(read, since_xid, limit=PAGE_MOST):
             for tombstone in page:
                 yield tombstone
-            if len(page) < PAGE_MOST:
-                return
-            since_xid, after = page[-1].change_xid, page[-1].design_id
+
+    def _in_turn(self, read: ReadPage[ChangeT]) -> ReadPage[ChangeT]:
+        async def page(*, since_xid: int, after: UUID | None, limit: int) -> Sequence[ChangeT]:
+            async with self._turn():
+                return await read(since_xid=since_xid, after=after, limit=limit)
+
+        return page
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cutline.client.artwork import MEDIA_TYPES_BY_SUFFIX
+
 STANDARD_INPUT: Final = "-"
-SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".avif", ".svg"})
+SUFFIXES: Final = frozenset(MEDIA_TYPES_BY_SUFFIX)
 """Of the files in a folder those that are taken, whatever their case; a file named by itself is taken by its bytes."""
 
 

@@ -34,8 +34,7 @@ from cutline.domain.sticker_spec import StickerSpec
 from cutline.v1 import job_pb2
 
 UPLOADS_AT_ONCE: Final = 8
-"""However wide the window: each of them holds its artwork in memory."""
-TITLE_CHARACTERS: Final = 200
+"""However wide the window: more of them would only share the same line."""
 SHARED_FIELDS: Final = frozenset({"spec", "labels", "reference", "job"})
 """Fields of a submit that are the same for every file of a batch."""
 
@@ -221,7 +220,7 @@ class Batch:
                 artwork,
                 self._wishes.spec,
                 filename=filename,
-                title=self._wishes.title or filename[:TITLE_CHARACTERS],
+                title=self._wishes.title,
                 reference=self._wishes.reference,
                 labels=self._wishes.labels,
                 job=self._wishes.job,
@@ -233,7 +232,7 @@ class Batch:
             raise BatchConflictError(message) from None
 
     def _artwork(self, source: Source) -> tuple[Path | bytes, str]:
-        """The artwork, and what to call it in words that are Unicode, as not all file names are."""
+        """The artwork, and what to call it where it has no file name of its own."""
         if source.problem:
             message = f"{source.shown}: {source.problem}"
             raise ArtworkFileError(message)
@@ -247,7 +246,7 @@ class Batch:
         if not regular:  # a pipe may never be written to, a device never end
             message = f"{source.shown}: is no regular file"
             raise ArtworkFileError(message)
-        return source.path, source.path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return source.path, ""
 
     async def _follow(self, name: str, design: AsyncDesign) -> None:
         try:

@@ -22,7 +22,7 @@ MOST_IN_MEMORY_BYTES: Final = 8 * 1024 * 1024
 _HEAD_BYTES: Final = 1024
 _UNNAMED: Final = "artwork"
 
-_EXTENSIONS: Final = {
+MEDIA_TYPES_BY_SUFFIX: Final = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -213,7 +213,7 @@ class ArtworkSource:
 
     def _type_by_name(self) -> str:
         try:
-            return _EXTENSIONS[Path(self.filename).suffix.lower()]
+            return MEDIA_TYPES_BY_SUFFIX[Path(self.filename).suffix.lower()]
         except KeyError:
             message = f"{self.filename}: not a PNG, JPEG, WebP, TIFF, GIF, AVIF or SVG file"
             raise ArtworkFileError(message) from None

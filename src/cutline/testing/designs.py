@@ -9,6 +9,7 @@ from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from cutline.contract.accepted_designs import accepted_design
 from cutline.contract.report import finding_to_wire
 from cutline.contract.submits import SpecWish, SubmitWish
 from cutline.domain.refusals import design_running, design_terminal
@@ -258,22 +259,7 @@ class StoredDesign:
 
 def new_design(design_id: UUID, wish: SubmitWish, artwork: pb.Artwork, dedup_key: bytes) -> StoredDesign:
     """A design as it is accepted."""
-    time = now()
-    message = pb.Design(
-        id=str(design_id),
-        tenant=wish.call.tenant,
-        title=wish.title,
-        labels=wish.labels,
-        reference=wish.reference,
-        artwork=artwork,
-        spec=wish.spec.wire,
-        resolved_spec=wish.spec.resolved_wire,
-        state=pb.Design.STATE_QUEUED,
-        revision=1,
-        generation=1,
-        create_time=time,
-        update_time=time,
-    )
+    message = accepted_design(design_id, wish, artwork, create_time=datetime.now(UTC))
     return StoredDesign(design_id, message, wish.spec.resolved, dedup_key)
 
 
