@@ -78,10 +78,7 @@ class Instance:
             raise DamagedDataError(message) from None
         if name not in known:
             known[name] = secrets.token_hex(16)
-            draft = path.with_suffix(".new")
-            draft.touch(mode=0o600)
-            draft.write_text(json.dumps(known), encoding="utf-8")
-            draft.rename(path)
+            write_private(path, json.dumps(known).encode())
         return known[name]
 
     def close(self) -> None:
@@ -106,6 +103,15 @@ def in_use(folder: Path) -> bool:
     except InstanceBusyError:
         return True
     return False
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Put a file in its place whole, for its owner only."""
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    draft.write_bytes(data)
+    draft.rename(path)
 
 
 def _lock(folder: Path) -> int:
