@@ -35,19 +35,26 @@ class PostgresServer(Server):
     """The wheel's own `initdb` and `postgres`, with a password and without Unix sockets.
 
     PostgreSQL refuses to run as root, so root runs it as the owner of the data: `nobody`, where root made the data.
+
+    Attributes:
+        port: Where it listens.
     """
 
     def __init__(self, folder: Path, *, ports: PortReservation, password: str, log_path: Path, order: Order) -> None:
         super().__init__("postgres", log_path)
         self._data = folder / "data"
         self._folder = folder
-        self._port = ports.take()
+        self.port = ports.take()
         self._password = password
         self._order = replace(order, stop_signal=signal.SIGINT)  # a fast shutdown: it does not wait for clients
 
     def dsn(self, database: str = DATABASE) -> str:
         """The address of one database, for asyncpg and libpq; says what the shell's PGSSLMODE would else decide."""
-        return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{self._port}/{database}?sslmode=disable"
+        return f"{self.address(database, port=self.port)}?sslmode=disable"
+
+    def address(self, database: str, *, port: int) -> str:
+        """The same without a word about TLS, by a port of this server or of what stands before it."""
+        return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{port}/{database}"
 
     async def launch(self) -> LeashedProcess:
         """Create the cluster on the first start, then start the server."""
@@ -55,7 +62,7 @@ class PostgresServer(Server):
         if not self._data.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
             await self._initialise(order)
-        settings = (f"--{name}={value}" for name, value in (_SETTINGS | {"port": str(self._port)}).items())
+        settings = (f"--{name}={value}" for name, value in (_SETTINGS | {"port": str(self.port)}).items())
         return await LeashedProcess.start(
             (wheels.postgres_bin() / "postgres", "-D", self._data, *settings),
             log_path=self.log_path,
