@@ -6,6 +6,7 @@ authority goes on trusting it after a restart; certificates near their end are m
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,6 +71,12 @@ class Certificates:
                 write_private(pair.key, leaf.private_key_pem.bytes())
                 write_private(pair.certificate, b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
         return certificates
+
+    def context(self) -> ssl.SSLContext:
+        """What a client of these servers makes its connections with: it trusts this authority alone."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.authority)
+        return context
 
 
 def _pair(folder: Path, name: str) -> KeyPair:

@@ -13,9 +13,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from cutline.embedded import wheels
+from cutline.embedded.certificates import Certificates
 from cutline.embedded.ports import LOOPBACK, PortReservation
 from cutline.embedded.process import LeashedProcess, Order, bare_environment
-from cutline.embedded.server import Server, plain_http_client
+from cutline.embedded.server import Server, plain_http_client, probe_client
 
 ACCESS_KEY = "cutline"
 BUCKET = "cutline"
@@ -40,18 +41,33 @@ class S3Server(Server):
         log_path: Path,
         order: Order,
         allowed_origins: str = f"http://{LOOPBACK}",
+        certificates: Certificates | None = None,
     ) -> None:
+        """A server that is not started yet.
+
+        Args:
+            folder: Where its data is.
+            ports: Where its ports come from.
+            secret_key: Secret of its one credential.
+            log_path: Where its output goes.
+            order: For its leash.
+            allowed_origins: Web pages from there may use it.
+            certificates: What it shows; with them it speaks HTTPS only.
+        """
         super().__init__("s3", log_path)
         self._folder = folder
         self._ports = {name: (ports.take(), ports.take()) for name in _LISTENERS}
         self._credentials = Credentials(ACCESS_KEY, secret_key)
         self._order = replace(order, leavings=tuple(self._grpc_sockets()))
         self._allowed_origins = allowed_origins
+        self._certificates = certificates
+        self._trusted = certificates.context() if certificates else None
 
     @property
     def endpoint(self) -> str:
         """The address of the S3 API."""
-        return f"http://{LOOPBACK}:{self._ports['s3'][0]}"
+        scheme = "https" if self._certificates else "http"
+        return f"{scheme}://{LOOPBACK}:{self._ports['s3'][0]}"
 
     async def launch(self) -> LeashedProcess:
         """Start; the data folder is made when missing."""
@@ -70,6 +86,7 @@ class S3Server(Server):
                 *("-master.telemetry=false", "-admin.ui=false", "-webdav=false"),
                 *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.allowedOrigins={self._allowed_origins}"),
                 *(f"-s3.localSocket={_SOCKETS}/s3.sock", f"-filer.localSocket={_SOCKETS}/filer.sock"),
+                *self._tls_flags(),
             ),
             log_path=self.log_path,
             env=bare_environment()
@@ -81,6 +98,13 @@ class S3Server(Server):
             order=self._order,
         )
 
+    def _tls_flags(self) -> tuple[str, ...]:
+        """A certificate without a port of its own: HTTPS takes the place of HTTP."""
+        if self._certificates is None:
+            return ()
+        pair = self._certificates.server
+        return f"-s3.cert.file={pair.certificate}", f"-s3.key.file={pair.key}"
+
     def _grpc_sockets(self) -> Iterator[str]:
         """Sockets the server always makes in /tmp and does not always remove."""
         for name, (_, grpc_port) in self._ports.items():
@@ -90,7 +114,7 @@ class S3Server(Server):
         """Whether the bucket is there and takes an object; makes the bucket on the first start."""
         conflict = httpx.codes.CONFLICT  # the bucket exists and is ours
         try:
-            async with plain_http_client() as client:
+            async with probe_client(self._trusted) if self._trusted else plain_http_client() as client:
                 made = await self._put(client, f"/{BUCKET}", b"")
                 if not made.is_success and made.status_code != conflict:
                     return False

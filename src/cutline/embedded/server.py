@@ -18,7 +18,12 @@ _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # probes are plain HT
 
 def plain_http_client() -> httpx.AsyncClient:
     """A client for probes on the loopback address."""
-    return httpx.AsyncClient(trust_env=False, timeout=5.0, verify=_NO_AUTHORITIES)
+    return probe_client(_NO_AUTHORITIES)
+
+
+def probe_client(trusted: ssl.SSLContext) -> httpx.AsyncClient:
+    """A client for probes on the loopback address that speaks TLS, too, with whom an authority vouches for."""
+    return httpx.AsyncClient(trust_env=False, timeout=5.0, verify=trusted)
 
 
 class Server(ABC):
