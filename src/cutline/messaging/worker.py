@@ -50,6 +50,9 @@ class PullWorker:
         weights: Shares of the lanes.
         stop_grace_s: How long running jobs may go on once the worker has to stop; then they are given back.
         on_fatal: Called when a loop of the worker died; the process must end.
+
+    Attributes:
+        stop_grace_s: As given; see `cutline.runtime.lifecycle.PatientPart`.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class PullWorker:
         self._slots = tuple(slots)
         self._free = deque(slots)
         self._order = LaneOrder(weights)
-        self._stop_grace_s = stop_grace_s
+        self.stop_grace_s = stop_grace_s
         self._room = Room()
         self._pulls: dict[Lane, LanePull] = {}
         self._acks = Acks(broker.client)
@@ -75,10 +78,8 @@ class PullWorker:
         self._doorbell: CancelDoorbell | None = None
         self._deliveries: dict[asyncio.Task[None], Delivery] = {}
         self._aside: set[asyncio.Task[None]] = set()
-        self._loops = (
-            BackgroundLoop("pull", self._pull, fatal=on_fatal),
-            BackgroundLoop("keep", self._keep, fatal=on_fatal),
-        )
+        self._pulling = BackgroundLoop("pull", self._pull, fatal=on_fatal)
+        self._keeping = BackgroundLoop("keep", self._keep, fatal=on_fatal)
         self._woken = asyncio.Event()
         self._resting = False
 
@@ -91,20 +92,23 @@ class PullWorker:
         """
         await asyncio.gather(*(slot.start() for slot in self._slots))
         self._broker.on_connect(self._reconnected)
-        for loop in self._loops:
-            await loop.start()
+        await self._pulling.start()
+        await self._keeping.start()
 
     async def stop(self) -> None:
-        """Stops pulling, lets running jobs end or gives them back, and ends the slots."""
-        for loop in self._loops:
-            await loop.stop()
-        if self._doorbell is not None:
-            await self._doorbell.stop()
+        """Stops pulling, lets running jobs end or gives them back, and ends the slots.
+
+        What runs on is kept alive and can be cancelled to its end, which may be long after.
+        """
+        await self._pulling.stop()
         await asyncio.gather(*(pull.stop() for pull in self._pulls.values()))
         for pull in self._pulls.values():
             while pull.waiting:
                 await _quietly_nak(pull.waiting.popleft())
         await self._end_deliveries()
+        await self._keeping.stop()
+        if self._doorbell is not None:
+            await self._doorbell.stop()
         await self._telling.stop()
         for task in self._aside:
             task.cancel()
@@ -119,7 +123,7 @@ class PullWorker:
         if not self._deliveries:
             return
         running = list(self._deliveries)
-        _, late = await asyncio.wait(running, timeout=self._stop_grace_s)
+        _, late = await asyncio.wait(running, timeout=self.stop_grace_s)
         for task in late:
             self._deliveries[task].interrupt()
         if late:

@@ -68,7 +68,7 @@ class WorkerSettings:
             memory_limit_bytes=env.integer(memory_name, 4 * 1024**3, low=0, high=2**50),
             hard_deadline_s=env.duration_s("CUTLINE_JOB_DEADLINE", 120.0, low=1, high=3600),
             recycle_after=env.integer("CUTLINE_SLOT_RECYCLE_AFTER", 500, low=1),
-            stop_grace_s=env.duration_s("CUTLINE_WORKER_STOP_GRACE", 20.0, high=50),
+            stop_grace_s=env.duration_s("CUTLINE_WORKER_STOP_GRACE", 20.0, high=3600),
             lane_weights=_weights(env),
             release_window=env.integer("CUTLINE_RELEASE_WINDOW", RELEASE_WINDOW, low=1),
         )

@@ -50,6 +50,11 @@ class RpcServer:
 
     Its stop: health says NOT_SERVING, a pause for balancers, `drain` is set so that streams end themselves, then the
     calls still running may go on for the grace (grpc.aio tells handlers nothing of a stop until the grace is over).
+
+    Attributes:
+        drain: Set when streams are to end themselves.
+        port: Where it listens.
+        stop_grace_s: Pause and grace together; see `cutline.runtime.lifecycle.PatientPart`.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class RpcServer:
         self._server: grpc.aio.Server | None = None
         self.drain = drain or asyncio.Event()
         self.port = settings.listen.port
+        self.stop_grace_s = settings.drain_pause_s + settings.drain_grace_s
 
     @property
     def open_streams(self) -> int:

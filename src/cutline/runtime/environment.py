@@ -1,7 +1,8 @@
 """Reads settings from an environment and collects every problem before it complains.
 
 A reader returns a usable value even where the variable is wrong, so that one pass finds all mistakes; `finish` then
-raises one error that names each variable. Every variable can also be given as a file: NAME_FILE holds the path.
+raises one error that names each variable. Every variable can also be given as a file: NAME_FILE holds the path. Only
+certificates, keys and the like stay files: their variables are named ..._FILE themselves.
 """
 
 from __future__ import annotations
@@ -210,6 +211,25 @@ class EnvReader:
             if word not in choices:
                 self.refuse(name, f"{word[:40]!r} is not one of {', '.join(choices)}")
         return tuple(word for word in words if word in choices)
+
+    def file_path(self, name: str) -> Path | None:
+        """The path of a file that can be read; None where none is given.
+
+        For what a library reads by itself, or what is replaced while the service runs.
+        """
+        text = self._environ.get(name)
+        if not text:
+            return None
+        try:
+            with Path(text).open("rb"):
+                return Path(text)
+        except OSError as error:
+            self.refuse(name, f"{text!r} cannot be read ({error.strerror or type(error).__name__})")
+            return None
+
+    def is_set(self, name: str) -> bool:
+        """Whether a variable is given, for rules that span several of them."""
+        return bool(self._environ.get(name) or self._environ.get(f"{name}_FILE"))
 
     def _raw(self, name: str, *, required: bool) -> str | None:
         value, path = self._environ.get(name) or None, self._environ.get(f"{name}_FILE")

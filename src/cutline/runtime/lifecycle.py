@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import NoReturn, Protocol, Self
+from typing import NoReturn, Protocol, Self, runtime_checkable
 
 from cutline.runtime.environment import EnvReader, SettingsError
 from cutline.runtime.logging import configure_logging, get_logger, log_problems
@@ -24,6 +24,7 @@ log = get_logger(__name__)
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
 STOP_TIMEOUT_S = 60.0
+"""How long the stop of a part may take, beyond what the part itself grants to others."""
 
 
 class Part(Protocol):
@@ -37,6 +38,17 @@ class Part(Protocol):
 
     async def stop(self) -> None:
         """Ends the part's work and gives back what it holds."""
+
+
+@runtime_checkable
+class PatientPart(Protocol):
+    """A part whose stop waits for work that others began.
+
+    Attributes:
+        stop_grace_s: Longest it waits for that; what it does besides has the usual time on top.
+    """
+
+    stop_grace_s: float
 
 
 class ServiceRuntime:
@@ -90,8 +102,9 @@ class Lifecycle:
         """Stops every part that was begun; one that fails or hangs does not keep the others from stopping."""
         while self._begun:
             part = self._begun.pop()
+            grace_s = part.stop_grace_s if isinstance(part, PatientPart) else 0.0
             try:
-                async with asyncio.timeout(self._stop_timeout_s):
+                async with asyncio.timeout(self._stop_timeout_s + grace_s):
                     await part.stop()
             except Exception:
                 log.exception("service.stop_failed", part=type(part).__name__)

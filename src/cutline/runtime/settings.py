@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs
+
+import nkeys
 
 from cutline.runtime.environment import EnvReader, ListenAddress
+from cutline.runtime.tls import ClientTls, KeyPairFiles, read_roots
 
 MIN_DEVELOPMENT_KEY_CHARACTERS = 16
 LONGEST_CONNECTION_AGE_S = 7 * 86_400.0
 """gRPC counts the milliseconds of a connection with 31 bits, which end after 24 days."""
 MOST_STREAMS = 1_000_000
+NKEY_SEED_BYTES: Final = 32
+_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 class LogLevel(StrEnum):
@@ -51,6 +60,29 @@ class ShellSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GrpcTlsSettings:
+    """What a gRPC server shows, and whom it lets in.
+
+    Attributes:
+        pair: Its certificate and key.
+        client_ca_path: PEM file with the roots of client certificates, which are required then; None asks for none.
+    """
+
+    pair: KeyPairFiles
+    client_ca_path: Path | None = None
+
+    @classmethod
+    def read(cls, env: EnvReader) -> GrpcTlsSettings | None:
+        """Reads the group; None where the server speaks plaintext."""
+        name, ca_name = "CUTLINE_GRPC_TLS_CERT_FILE", "CUTLINE_GRPC_TLS_CLIENT_CA_FILE"
+        pair = KeyPairFiles.read(env, certificate_name=name, key_name="CUTLINE_GRPC_TLS_KEY_FILE")
+        client_ca_path = read_roots(env, ca_name)
+        if env.is_set(ca_name) and not env.is_set(name):
+            env.refuse(name, f"is required, because {ca_name} is set")
+        return cls(pair, client_ca_path) if pair is not None else None
+
+
+@dataclass(frozen=True, slots=True)
 class GrpcSettings:
     """How a gRPC server listens and when it lets go of connections.
 
@@ -70,6 +102,7 @@ class GrpcSettings:
         max_streams: Watch streams open in this process.
         max_streams_per_tenant: Watch streams open for one tenant in this process.
         max_streams_per_key: Watch streams open with one credential in this process.
+        tls: Its certificate, and whose it asks for; None speaks plaintext.
     """
 
     listen: ListenAddress
@@ -86,6 +119,7 @@ class GrpcSettings:
     max_streams: int = 10_000
     max_streams_per_tenant: int = 2_000
     max_streams_per_key: int = 1_000
+    tls: GrpcTlsSettings | None = None
 
     @classmethod
     def read(cls, env: EnvReader, *, default_port: int = 0) -> GrpcSettings:
@@ -109,6 +143,7 @@ class GrpcSettings:
             max_streams=env.integer("CUTLINE_GRPC_MAX_STREAMS", 10_000, low=1, high=MOST_STREAMS),
             max_streams_per_tenant=env.integer("CUTLINE_GRPC_MAX_STREAMS_PER_TENANT", 2_000, low=1),
             max_streams_per_key=env.integer("CUTLINE_GRPC_MAX_STREAMS_PER_KEY", 1_000, low=1),
+            tls=GrpcTlsSettings.read(env),
         )
 
 
@@ -142,29 +177,106 @@ class AuthSettings:
         return cls(development_key=key or None)
 
 
+def inbox_prefix(user: str) -> str:
+    """Where the replies of a user of the bus arrive; the broker lets it listen there and nowhere else for replies."""
+    return f"_INBOX_{user}"
+
+
 @dataclass(frozen=True, slots=True)
 class NatsSettings:
-    """Where the bus is.
+    """Where the bus is, and who connects to it.
 
     Attributes:
         url: Address of the server; the nodes of a cluster are separated by commas.
+        inbox_prefix: Where replies arrive.
+        nkey_seed: Seed of the user's NKey; empty where the address holds the login, or there is none.
+        creds_path: File with the user's JWT and seed, for a broker that knows its users by those; read at each connect.
+        tls: Roots, and the certificate to show: TLS with a server whose name they vouch for, or no connection.
     """
 
     url: str = field(repr=False)
+    inbox_prefix: str = "_INBOX"
+    nkey_seed: str = field(default="", repr=False)
+    creds_path: Path | None = None
+    tls: ClientTls | None = None
 
     @classmethod
-    def read(cls, env: EnvReader) -> NatsSettings:
-        """Reads the group."""
-        return cls(url=",".join(env.urls("CUTLINE_NATS_URL", schemes=("nats", "tls"))))
+    def read(cls, env: EnvReader, *, user: str) -> NatsSettings:
+        """Reads the group.
+
+        Args:
+            env: Where from.
+            user: Who connects, unless the environment says where its replies arrive.
+        """
+        urls = env.urls("CUTLINE_NATS_URL", schemes=("nats", "tls"))
+        tls = ClientTls.read(
+            env,
+            ca_name="CUTLINE_NATS_CA_FILE",
+            certificate_name="CUTLINE_NATS_CLIENT_CERT_FILE",
+            key_name="CUTLINE_NATS_CLIENT_KEY_FILE",
+        )
+        return cls(
+            url=",".join(urls),
+            inbox_prefix=_read_inbox_prefix(env, inbox_prefix(user)),
+            nkey_seed=_read_nkey_seed(env, has_login=any("@" in url for url in urls)),
+            creds_path=env.file_path("CUTLINE_NATS_CREDS_FILE"),
+            tls=tls,
+        )
+
+
+def _read_inbox_prefix(env: EnvReader, default: str) -> str:
+    name = "CUTLINE_NATS_INBOX_PREFIX"
+    prefix = env.text(name, default)
+    if not _SUBJECT.fullmatch(prefix):
+        env.refuse(name, f"{prefix[:80]!r} is not a subject of letters, digits, _ and -, with dots between")
+        return default
+    return prefix
+
+
+def _read_nkey_seed(env: EnvReader, *, has_login: bool) -> str:
+    name, creds_name = "CUTLINE_NATS_NKEY_SEED", "CUTLINE_NATS_CREDS_FILE"
+    seed = env.secret(name, "")
+    if seed and env.is_set(creds_name):
+        env.refuse(name, f"is set and {creds_name} too; only one may be")
+    if seed and has_login:
+        env.refuse(name, "is set, and CUTLINE_NATS_URL holds a login; only one may be")
+    if seed and not _is_user_seed(seed):
+        env.refuse(name, "is not the seed of a user's NKey, which begins with SU")
+        return ""
+    return seed
+
+
+def _is_user_seed(text: str) -> bool:
+    try:
+        kind, raw = nkeys.decode_seed(bytearray(text.encode()))
+    except (nkeys.NkeysError, ValueError):
+        return False
+    return kind == nkeys.PREFIX_BYTE_USER and len(raw) == NKEY_SEED_BYTES
+
+
+_OF_DSN: Final = {
+    "sslrootcert": "CUTLINE_POSTGRES_CA_FILE",
+    "sslcert": "CUTLINE_POSTGRES_CLIENT_CERT_FILE",
+    "sslkey": "CUTLINE_POSTGRES_CLIENT_KEY_FILE",
+}
+"""What an address of Postgres may say of TLS files, and the variable that says it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresSettings:
-    """Where the truth is kept, and how many connections to it are held."""
+    """Where the truth is kept, and how many connections to it are held.
+
+    Attributes:
+        dsn: Address and login; what it says of TLS holds unless `tls` is given.
+        pool_min: Connections kept open.
+        pool_max: Connections at most.
+        tls: Roots, and the certificate to show: TLS with a server whose name they vouch for, or no connection.
+    """
 
     dsn: str = field(repr=False)
     pool_min: int = 1
     pool_max: int = 10
+    tls: ClientTls | None = None
 
     @classmethod
     def read(cls, env: EnvReader) -> PostgresSettings:
@@ -176,7 +288,22 @@ class PostgresSettings:
         pool_max = env.integer("CUTLINE_POSTGRES_POOL_MAX", 10, low=1, high=1000)
         if pool_min > pool_max:
             env.refuse("CUTLINE_POSTGRES_POOL_MIN", f"{pool_min} is above CUTLINE_POSTGRES_POOL_MAX, {pool_max}")
-        return cls(dsn=dsn, pool_min=pool_min, pool_max=pool_max)
+        return cls(dsn=dsn, pool_min=pool_min, pool_max=pool_max, tls=_read_postgres_tls(env, dsn))
+
+
+def _read_postgres_tls(env: EnvReader, dsn: str) -> ClientTls | None:
+    """Refuses variables that say otherwise than the address: nobody could tell which of them holds."""
+    ca_name = _OF_DSN["sslrootcert"]
+    tls = ClientTls.read(env, ca_name=ca_name, certificate_name=_OF_DSN["sslcert"], key_name=_OF_DSN["sslkey"])
+    if not env.is_set(ca_name):
+        return tls
+    said = parse_qs(dsn.partition("?")[2])
+    for word, name in _OF_DSN.items():
+        if word in said:
+            env.refuse(name, f"has its place here, and CUTLINE_POSTGRES_DSN says {word} too; only one may")
+    if (mode := said.get("sslmode", ["verify-full"])[-1]) != "verify-full":
+        env.refuse(ca_name, f"means sslmode=verify-full, and CUTLINE_POSTGRES_DSN says sslmode={mode}")
+    return tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +317,7 @@ class S3Settings:
         secret_key: Secret of the credential.
         bucket: Bucket of every blob.
         region: Region that signatures name.
+        ca_path: PEM file with the roots that vouch for `endpoint`; None means the public ones.
     """
 
     endpoint: str
@@ -198,11 +326,15 @@ class S3Settings:
     secret_key: str = field(repr=False)
     bucket: str = "cutline"
     region: str = "us-east-1"
+    ca_path: Path | None = None
 
     @classmethod
     def read(cls, env: EnvReader) -> S3Settings:
         """Reads the group; the public endpoint is the inner one where none is given."""
         endpoint = env.url("CUTLINE_S3_ENDPOINT", schemes=("http", "https"))
+        ca_path = read_roots(env, "CUTLINE_S3_CA_FILE")
+        if ca_path is not None and endpoint.startswith("http://"):
+            env.refuse("CUTLINE_S3_CA_FILE", "is set, and CUTLINE_S3_ENDPOINT begins with http://")
         return cls(
             endpoint=endpoint,
             public_endpoint=env.url("CUTLINE_S3_PUBLIC_ENDPOINT", endpoint, schemes=("http", "https")),
@@ -210,4 +342,5 @@ class S3Settings:
             secret_key=env.secret("CUTLINE_S3_SECRET_KEY"),
             bucket=env.text("CUTLINE_S3_BUCKET", "cutline"),
             region=env.text("CUTLINE_S3_REGION", "us-east-1"),
+            ca_path=ca_path,
         )

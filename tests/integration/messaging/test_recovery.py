@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -14,11 +15,13 @@ from cutline.domain.states import Lane, Stage
 from cutline.jobs.v1.ticket_pb2 import JobTicket
 from cutline.messaging import lanes
 from cutline.messaging.outcomes import Done, Outcome
+from cutline.messaging.tickets import cancel_ring
 from cutline.messaging.work import Work
 from cutline.messaging.worker import PullWorker
+from cutline.runtime.lifecycle import Lifecycle
 from cutline.store.attempts import Attempts, Claim, Refusal, Standing
 from tests.integration.messaging.conftest import Floor, Job
-from tests.integration.messaging.test_worker import RESULTS, Stand
+from tests.integration.messaging.test_worker import RESULTS, Stand, cancel
 from tests.support import slot_work
 from tests.support.polling import until
 
@@ -215,6 +218,49 @@ async def test_a_worker_that_is_told_to_stop_lets_short_work_end(floor: Floor) -
     assert await floor.outcomes(job) == ["SUCCEEDED"]
 
 
+async def test_a_worker_with_a_long_grace_finishes_what_it_runs(floor: Floor) -> None:
+    """Told to stop, it keeps its job alive past the lease and past the time of other parts, and the job succeeds."""
+    stand = Stand(floor)
+    stand.go_on.clear()
+    worker = await floor.worker(stand, stop_grace_s=3600)
+    job = await floor.submit()
+    await stand.begun.wait()
+    process = Lifecycle([worker], stop_timeout_s=0.001)
+    process._begun.append(worker)
+
+    stopping = asyncio.create_task(process.stop())
+    first = (await floor.job(job))["lease_time"]
+
+    async def kept() -> bool:
+        return bool((await floor.job(job))["lease_time"] > first + timedelta(seconds=floor.topology.ack_wait_s))
+
+    await until(kept)
+    assert not stopping.done()
+    stand.go_on.set()
+    await stopping
+
+    assert await floor.outcomes(job) == ["SUCCEEDED"]
+    assert await floor.messages() == 0
+
+
+async def test_a_job_is_cancelled_while_its_worker_waits_to_stop(floor: Floor) -> None:
+    """The cancel doorbell is heard during the grace: no heartbeat is due for minutes, and the job ends at once."""
+    stand = Stand(floor)
+    stand.go_on.clear()
+    worker = await floor.worker(stand, stop_grace_s=3600, ack_wait_s=600)
+    job = await floor.submit()
+    await stand.begun.wait()
+    stopping = asyncio.create_task(worker.stop())
+    await asyncio.sleep(0)  # the stop has begun
+
+    await cancel(floor, job)
+    ring = cancel_ring(design_id=job.design_id, generation=1)
+    await floor.publisher.ring(floor.topology.cancel_subject(Stage.IMAGING), ring)
+    await stopping
+
+    assert await floor.outcomes(job) == ["CANCELLED"]
+
+
 async def test_a_job_that_crashed_twice_waits_for_the_others_and_runs_alone(floor: Floor) -> None:
     """From the second crash on a job has the worker to itself; while it waits for that its lease is renewed."""
     neighbour, suspect = Stand(floor), Stand(floor)
@@ -331,7 +377,7 @@ async def test_slots_work_beside_each_other(floor: Floor) -> None:
 
 async def _go_silent(worker: PullWorker) -> None:
     """Makes a worker look dead to broker and database: it goes on, but nothing is renewed and nothing more is taken."""
-    for loop in worker._loops:
+    for loop in (worker._pulling, worker._keeping):
         await loop.stop()
     for pull in worker._pulls.values():
         await pull.stop()

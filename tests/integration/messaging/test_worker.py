@@ -325,7 +325,7 @@ async def test_a_handler_that_waits_for_something_else_is_cut_off_when_its_job_i
     job = await floor.submit()
     await stand.begun.wait()
 
-    await _cancel(floor, job)
+    await cancel(floor, job)
     ring = cancel_ring(design_id=job.design_id, generation=1)
     await floor.publisher.ring(floor.topology.cancel_subject(Stage.IMAGING), ring)
 
@@ -341,7 +341,7 @@ async def test_a_cancelled_job_frees_its_slot_and_writes_nothing(floor: Floor) -
     job = await floor.submit()
     await stand.begun.wait()
 
-    await _cancel(floor, job)
+    await cancel(floor, job)
     ring = cancel_ring(design_id=job.design_id, generation=1)
     await floor.publisher.ring(floor.topology.cancel_subject(Stage.IMAGING), ring)
     stand.function, stand.arguments = slot_work.echo, ("value",)
@@ -360,7 +360,7 @@ async def test_a_lost_cancel_doorbell_is_found_out_by_the_heartbeat(floor: Floor
     job = await floor.submit()
     await stand.begun.wait()
 
-    await _cancel(floor, job)
+    await cancel(floor, job)
 
     await floor.until_settled()
 
@@ -369,7 +369,7 @@ async def test_queued_work_that_was_cancelled_gets_no_attempt(floor: Floor) -> N
     """A ticket of a cancelled job is acked and nothing runs."""
     stand = Stand(floor)
     job = await floor.accept()
-    await _cancel(floor, job)
+    await cancel(floor, job)
     await floor.publish(job)
     await floor.worker(stand)
 
@@ -481,7 +481,7 @@ async def test_a_database_that_fails_once_loses_nothing(floor: Floor) -> None:
     assert await floor.outcomes(job) == ["SUCCEEDED"]
 
 
-async def _cancel(floor: Floor, job: Job) -> None:
+async def cancel(floor: Floor, job: Job) -> None:
     """What CancelDesign writes."""
     async with floor.database.transaction() as connection:
         await connection.execute("SELECT FROM designs WHERE design_id = $1 FOR UPDATE", job.design_id)

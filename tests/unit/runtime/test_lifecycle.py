@@ -66,6 +66,26 @@ async def test_a_part_that_hangs_does_not_keep_the_others() -> None:
     assert happened[-2:] == ["stop b", "stop a"]
 
 
+async def test_a_part_that_waits_for_others_work_has_its_grace_on_top() -> None:
+    """A worker that may wait for its job for minutes is not cut off after the time that other parts have."""
+    done: list[str] = []
+
+    class Patient(Recorded):
+        stop_grace_s = 3600.0
+
+        async def stop(self) -> None:
+            """Waits for far longer than the usual limit."""
+            over = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.1, over.set)
+            await over.wait()
+            done.append("job")
+
+    async with Lifecycle([Patient("worker", [])], stop_timeout_s=0.001):
+        pass
+
+    assert done == ["job"]
+
+
 @pytest.mark.parametrize("raises", [True, False])
 async def test_the_end_of_a_background_loop_is_fatal(*, raises: bool) -> None:
     """A loop that fails or just returns ends the service with a reason; one that is stopped does not."""
