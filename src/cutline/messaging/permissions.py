@@ -14,13 +14,15 @@ another user.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from cutline.domain.states import Lane, Stage
 from cutline.messaging.topology import ConsumerSpec, Topology
+from cutline.runtime.settings import inbox_prefix
 
 ACCOUNT: Final = "cutline"
 """The account that holds streams, consumers and all users; KEDA asks for it by this name."""
@@ -45,11 +47,6 @@ class BusUser(StrEnum):
     def inbox_prefix(self) -> str:
         """Where the user's replies arrive; no other user may listen there."""
         return inbox_prefix(self.value)
-
-
-def inbox_prefix(user: str) -> str:
-    """Where the replies of a user arrive, as the client's option `inbox_prefix` says it."""
-    return f"_INBOX_{user}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +87,7 @@ def permissions(user: BusUser, topology: Topology) -> Permissions:
         user: Who.
         topology: Names streams, consumers and subjects, its namespace included.
     """
-    match user:
-        case BusUser.INGEST_API:
-            return _ingest_api(topology)
-        case BusUser.INGEST_ADMIN:
-            return _ingest_admin(topology)
-        case BusUser.INGEST_HOUSEKEEPING:
-            return _ingest_housekeeping(topology)
-        case BusUser.IMAGING:
-            return _worker(user, Stage.IMAGING, follow_ups=(Stage.MOCKUP,), topology=topology)
-        case BusUser.MOCKUP:
-            return _worker(user, Stage.MOCKUP, follow_ups=(), topology=topology)
-        case BusUser.STATUS:
-            return _status(topology)
-        case BusUser.TOPOLOGY:
-            return _topology(topology)
+    return _ALLOWED[user](topology)
 
 
 def _ingest_api(topology: Topology) -> Permissions:
@@ -167,7 +150,7 @@ def _ingest_housekeeping(topology: Topology) -> Permissions:
     )
 
 
-def _worker(user: BusUser, stage: Stage, *, follow_ups: Iterable[Stage], topology: Topology) -> Permissions:
+def _worker(topology: Topology, *, user: BusUser, stage: Stage, follow_ups: Iterable[Stage]) -> Permissions:
     """Pulls from its own stage's lanes alone."""
     names = {topology.consumer_name(stage, lane) for lane in Lane}
     own = [consumer for consumer in topology.job_consumers() if consumer.name in names]
@@ -211,6 +194,17 @@ def _topology(topology: Topology) -> Permissions:
         ),
         subscribe=(_replies(BusUser.TOPOLOGY),),
     )
+
+
+_ALLOWED: Final[Mapping[BusUser, Callable[[Topology], Permissions]]] = {
+    BusUser.INGEST_API: _ingest_api,
+    BusUser.INGEST_ADMIN: _ingest_admin,
+    BusUser.INGEST_HOUSEKEEPING: _ingest_housekeeping,
+    BusUser.IMAGING: partial(_worker, user=BusUser.IMAGING, stage=Stage.IMAGING, follow_ups=(Stage.MOCKUP,)),
+    BusUser.MOCKUP: partial(_worker, user=BusUser.MOCKUP, stage=Stage.MOCKUP, follow_ups=()),
+    BusUser.STATUS: _status,
+    BusUser.TOPOLOGY: _topology,
+}
 
 
 def _tickets(topology: Topology, stages: Iterable[Stage], reason: str) -> tuple[Grant, ...]:
