@@ -9,6 +9,7 @@ from typing import Final
 import httpx
 
 from cutline.embedded.instance import Instance
+from cutline.embedded.nats_security import NatsSecurity
 from cutline.embedded.nats_server import ACCOUNT, NatsServer, Seat
 from cutline.embedded.ports import PortReservation
 from cutline.embedded.process import Order
@@ -36,6 +37,7 @@ class NatsCluster:
         ports: PortReservation,
         order: Order,
         more_accounts: Sequence[str] = (),
+        security: NatsSecurity | None = None,
     ) -> None:
         """Chooses ports and secrets; nothing runs yet.
 
@@ -45,12 +47,16 @@ class NatsCluster:
             ports: Where ports come from.
             order: For the leashes.
             more_accounts: Accounts beside the usual one.
+            security: Certificates and users; None for plain connections and one login an account.
 
         Raises:
-            ValueError: The number of nodes makes no sense.
+            ValueError: The number of nodes makes no sense, or a secured broker is to have more accounts.
         """
         if nodes != 1 and nodes < REPLICAS_WANTED:
             message = f"nodes is {nodes}; a broker has 1 node, or at least {REPLICAS_WANTED}"
+            raise ValueError(message)
+        if security is not None and more_accounts:
+            message = "a secured broker has one account"
             raise ValueError(message)
         folder, password = instance.folder / "nats", instance.secret("nats")
 
@@ -63,6 +69,7 @@ class NatsCluster:
                 order=order,
                 more_accounts=more_accounts,
                 seat=seat,
+                security=security,
             )
 
         if nodes == 1:
@@ -77,7 +84,7 @@ class NatsCluster:
         return min(len(self.nodes), REPLICAS_WANTED)
 
     def url(self, account: str = ACCOUNT) -> str:
-        """Every node's address, with the credentials of one account, separated by commas."""
+        """Every node's address, separated by commas, with the credentials of one account where it has any."""
         return ",".join(node.url(account) for node in self.nodes)
 
     async def meta_leader(self) -> str:

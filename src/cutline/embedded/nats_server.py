@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 
 from cutline.embedded import wheels
+from cutline.embedded.nats_security import NatsSecurity
 from cutline.embedded.ports import LOOPBACK, PortReservation
 from cutline.embedded.process import LeashedProcess, Order, bare_environment
 from cutline.embedded.server import Server, plain_http_client
@@ -36,8 +37,8 @@ class Seat:
     others: tuple[int, ...]
     password: str
 
-    def config(self) -> dict[str, object]:
-        """The part of the configuration that joins the node to the others."""
+    def config(self, security: NatsSecurity | None = None) -> dict[str, object]:
+        """The part of the configuration that joins the node to the others, over TLS where it is secured."""
         routes = [f"nats://{_ROUTE_USER}:{self.password}@{LOOPBACK}:{port}" for port in self.others]
         return {
             "cluster": {
@@ -45,7 +46,8 @@ class Seat:
                 "listen": f"{LOOPBACK}:{self.port}",
                 "authorization": {"user": _ROUTE_USER, "password": self.password},
                 "routes": routes,
-            },
+            }
+            | ({"tls": security.listener()} if security else {}),
             # Clients of a lame duck are cut off over this time at most, beginning after the grace; the defaults, two
             # minutes and ten seconds, are for thousands of clients.
             "lame_duck_duration": "30s",
@@ -56,7 +58,8 @@ class Seat:
 class NatsServer(Server):
     """One node with a file store; `sync_interval` stays at its default, as in the deployments.
 
-    Every account has its own subjects and its own JetStream, so tests take one account each.
+    Every account has its own subjects and its own JetStream, so tests take one account each. A secured server has one
+    account alone, whose users have keys.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class NatsServer(Server):
         order: Order,
         more_accounts: Sequence[str] = (),
         seat: Seat | None = None,
+        security: NatsSecurity | None = None,
     ) -> None:
         super().__init__(seat.name if seat else _ALONE, log_path)
         self._folder = folder
@@ -78,9 +82,12 @@ class NatsServer(Server):
         self._password = password
         self._order = order
         self._accounts = (ACCOUNT, *more_accounts)
+        self._security = security
 
     def url(self, account: str = ACCOUNT) -> str:
-        """The address to connect to, with the credentials of one account."""
+        """The address to connect to, with the credentials of one account; a secured server asks for a key instead."""
+        if self._security is not None:
+            return f"tls://{LOOPBACK}:{self._port}"
         return f"nats://{account}:{self._password}@{LOOPBACK}:{self._port}"
 
     @property
@@ -113,16 +120,24 @@ class NatsServer(Server):
 
     def _config(self) -> dict[str, object]:
         """The configuration as JSON, which nats-server reads as well as its own syntax."""
-        accounts: dict[str, object] = {
-            name: {"jetstream": "enabled", "users": [{"user": name, "password": self._password}]}
-            for name in self._accounts
-        }
         return {
             "server_name": self._seat.name if self._seat else "cutline-embedded",
             "listen": f"{LOOPBACK}:{self._port}",
             "http": f"{LOOPBACK}:{self._monitor_port}",
             "jetstream": {"store_dir": str(self._folder / "store")},
+            "max_payload": 1048576,
+            **self._logins(),
+            **(self._seat.config(self._security) if self._seat else {}),
+        }
+
+    def _logins(self) -> dict[str, object]:
+        if self._security is not None:
+            return {"tls": self._security.listener(), **self._security.accounts()}
+        accounts: dict[str, object] = {
+            name: {"jetstream": "enabled", "users": [{"user": name, "password": self._password}]}
+            for name in self._accounts
+        }
+        return {
             "accounts": accounts | {"SYS": {"users": [{"user": "sys", "password": self._password}]}},
             "system_account": "SYS",
-            "max_payload": 1048576,
-        } | (self._seat.config() if self._seat else {})
+        }
