@@ -103,7 +103,7 @@ class LoopSlot(Slot):
 def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     """Builds the worker of the imaging stage; see `cutline.runtime.lifecycle.Build`."""
     env = EnvReader(environ)
-    shell, nats, postgres = ShellSettings.read(env), NatsSettings.read(env), PostgresSettings.read(env)
+    shell, nats, postgres = ShellSettings.read(env), NatsSettings.read(env, user="bench"), PostgresSettings.read(env)
     settings = WorkerSettings.read(env, slots_name="BENCH_SLOTS", memory_name="BENCH_MEMORY_BYTES")
     burn_s = env.number("BENCH_BURN_S", 0, low=0, high=10)
     notes = Path(env.text("BENCH_NOTES", "notes.json"))
@@ -112,7 +112,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     database = Database(
         postgres.dsn, application_name="bench", pool_min=postgres.pool_min, pool_max=postgres.pool_max, plan_once=True
     )
-    broker = Broker(nats.url, name=settings.worker_id, on_fatal=runtime.fatal)
+    broker = Broker(nats, name=settings.worker_id, on_fatal=runtime.fatal)
     publisher = Publisher(broker, metrics=telemetry.metrics)
     handler = Handler(Results(database, topology), burn_s=burn_s, notes=notes)
     desk = Desk(

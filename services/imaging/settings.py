@@ -45,7 +45,7 @@ class ImagingSettings:
             env.refuse("CUTLINE_MODEL_PATH", f"{model[:200]!r} is not a file")
         settings = cls(
             shell=ShellSettings.read(env, default_http_port=7103),
-            nats=NatsSettings.read(env),
+            nats=NatsSettings.read(env, user="imaging"),
             postgres=PostgresSettings.read(env),
             s3=S3Settings.read(env),
             worker=WorkerSettings.read(

@@ -54,18 +54,11 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     )
     blobs = S3BlobStore(settings.s3, telemetry=telemetry)
     topology = settings.topology
-    broker = Broker(settings.nats.url, name="ingest", on_fatal=runtime.fatal)
+    broker = Broker(settings.nats, name="ingest", on_fatal=runtime.fatal, metrics=metrics)
     publisher = Publisher(broker, metrics=metrics)
     dispatch = Dispatch(database, publisher, topology)
     backlog = Backlog(settings.backlog, metrics)
     duties = settings.housekeeping
-    release = Release(
-        database=database,
-        dispatch=dispatch,
-        starts=Starts(broker, topology),
-        limits=settings.backlog,
-        interval_s=duties.release_interval_s,
-    )
     flusher = Flusher(
         database=database,
         publisher=publisher,
@@ -120,6 +113,13 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
             metrics=metrics,
             interval_s=duties.relay_interval_s,
             age_s=duties.relay_age_s,
+        )
+        release = Release(
+            database=database,
+            dispatch=dispatch,
+            starts=Starts(broker, topology),
+            limits=settings.backlog,
+            interval_s=duties.release_interval_s,
         )
         sweeper = Sweeper(
             database=database,

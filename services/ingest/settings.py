@@ -139,18 +139,19 @@ class IngestSettings:
         env = EnvReader(environ)
         topology = read_topology(env)
         grpc = GrpcSettings.read(env, default_port=7001)
+        roles = frozenset(
+            Role(name)
+            for name in env.csv("CUTLINE_INGEST_ROLES", tuple(role.value for role in Role), choices=tuple(Role))
+        )
         settings = cls(
             shell=ShellSettings.read(env, default_http_port=7101),
             grpc=grpc,
             auth=AuthSettings.read(env, grpc.listen),
-            nats=NatsSettings.read(env),
+            nats=NatsSettings.read(env, user=_bus_user(roles)),
             postgres=PostgresSettings.read(env),
             s3=S3Settings.read(env),
             topology=topology,
-            roles=frozenset(
-                Role(name)
-                for name in env.csv("CUTLINE_INGEST_ROLES", tuple(role.value for role in Role), choices=tuple(Role))
-            ),
+            roles=roles,
             artwork=ArtworkLimits(max_bytes=env.integer("CUTLINE_MAX_ARTWORK_BYTES", 50_000_000, low=1)),
             backlog=BacklogLimits(
                 tenant_cap=env.integer("CUTLINE_TENANT_CAP", 20_000, low=1),
@@ -165,3 +166,8 @@ class IngestSettings:
         )
         env.finish()
         return settings
+
+
+def _bus_user(roles: frozenset[Role]) -> str:
+    """Who this is to the bus: each role that runs by itself may do less there than all together."""
+    return f"ingest-{next(iter(roles))}" if len(roles) == 1 else "ingest"

@@ -49,7 +49,7 @@ def build(
         plan_once=True,
     )
     blobs = S3BlobStore(settings.s3, telemetry=telemetry)
-    broker = Broker(settings.nats.url, name=work.worker_id, on_fatal=runtime.fatal)
+    broker = Broker(settings.nats, name=work.worker_id, on_fatal=runtime.fatal, metrics=telemetry.metrics)
     publisher = Publisher(broker, metrics=telemetry.metrics)
     desk = Desk(
         stage=Stage.MOCKUP,

@@ -30,7 +30,7 @@ class MockupSettings:
         env = EnvReader(environ)
         settings = cls(
             shell=ShellSettings.read(env, default_http_port=7104),
-            nats=NatsSettings.read(env),
+            nats=NatsSettings.read(env, user="mockup"),
             postgres=PostgresSettings.read(env),
             s3=S3Settings.read(env),
             worker=WorkerSettings.read(

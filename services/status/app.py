@@ -37,7 +37,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
         pool_max=settings.postgres.pool_max,
     )
     blobs = S3BlobStore(settings.s3)
-    broker = Broker(settings.nats.url, name="status", on_fatal=runtime.fatal)
+    broker = Broker(settings.nats, name="status", on_fatal=runtime.fatal, metrics=telemetry.metrics)
 
     def sign(object_key: str, file_name: str, media_type: str) -> SignedAddress:
         signed = blobs.presign_get(object_key, file_name=file_name, media_type=media_type)

@@ -85,7 +85,7 @@ class StatusSettings:
             shell=ShellSettings.read(env, default_http_port=7102),
             grpc=grpc,
             auth=AuthSettings.read(env, grpc.listen),
-            nats=NatsSettings.read(env),
+            nats=NatsSettings.read(env, user="status"),
             postgres=PostgresSettings.read(env),
             s3=S3Settings.read(env),
             watch=WatchSettings.read(env, grpc),

@@ -30,8 +30,10 @@ class NKey:
     def of(cls, instance: Instance, user: str) -> NKey:
         """The key of a user, the same as long as the data is."""
         secret = instance.secret(f"nats-nkey-{user}")
-        seed = nkeys.encode_seed(hashlib.sha256(secret.encode()).digest(), nkeys.PREFIX_BYTE_USER)
-        return cls(seed.decode(), nkeys.from_seed(bytearray(seed)).public_key.decode())
+        raw = hashlib.sha256(secret.encode()).digest()
+        seed: bytes = nkeys.encode_seed(raw, nkeys.PREFIX_BYTE_USER)  # type: ignore[no-untyped-call]  # the library's lack
+        pair = nkeys.from_seed(bytearray(seed))  # type: ignore[no-untyped-call]  # as above
+        return cls(seed.decode(), pair.public_key.decode())
 
 
 @dataclass(frozen=True, slots=True)

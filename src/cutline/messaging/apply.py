@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import nats.errors
 from nats.js import JetStreamContext
@@ -35,6 +35,7 @@ from nats.js.api import (
 from nats.js.errors import APIError, NotFoundError
 
 from cutline.messaging.connection import Broker
+from cutline.messaging.permissions import BusUser
 from cutline.messaging.topology import ConsumerSpec, StreamSpec, Topology
 from cutline.messaging.topology_settings import read_topology
 from cutline.runtime.environment import EnvReader, SettingsError
@@ -207,13 +208,17 @@ def _consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
     )
 
 
-async def _run(url: str, topology: Topology, *, only_diff: bool) -> int:
-    problems: list[str] = []
-    broker = Broker(url, name="cutline-topology", on_fatal=problems.append)
+async def _run(nats_settings: NatsSettings, topology: Topology, *, only_diff: bool) -> int:
+    refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    broker = Broker(
+        nats_settings,
+        name="cutline-topology",
+        on_fatal=lambda why: None if refused.done() else refused.set_result(why),
+    )
     await broker.start()
     try:
-        if not await broker.wait_connected(CONNECT_WAIT_S):
-            log.error("topology.failed", problem=problems[0] if problems else "NATS cannot be reached")
+        if (problem := await _connected(broker, refused)) is not None:
+            log.error("topology.failed", problem=problem)
             return 1
         if only_diff:
             return _tell(await verify_topology(broker.jetstream, topology))
@@ -225,6 +230,17 @@ async def _run(url: str, topology: Topology, *, only_diff: bool) -> int:
         await broker.stop()
     log.info("topology.applied", streams=[stream.name for stream in topology.streams()])
     return 0
+
+
+async def _connected(broker: Broker, refused: asyncio.Future[str]) -> str | None:
+    """Waits for a connection; what keeps it from being made, or None. A login that was refused is not waited for."""
+    connecting = asyncio.create_task(broker.wait_connected(CONNECT_WAIT_S))
+    either: list[asyncio.Future[Any]] = [connecting, refused]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    connecting.cancel()  # does nothing to one that is done
+    if refused.done():
+        return refused.result()
+    return None if connecting.result() else await broker.problem()
 
 
 def _tell(drift: TopologyDrift) -> int:
@@ -244,14 +260,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     choice = parser.parse_args(arguments)
     configure_logging("topology", LogLevel.INFO)
     env = EnvReader(os.environ)
-    nats_settings = NatsSettings.read(env)
+    nats_settings = NatsSettings.read(env, user=BusUser.TOPOLOGY)
     topology = read_topology(env)
     try:
         env.finish()
     except SettingsError as error:
         log_problems(error)
         return 2
-    return asyncio.run(_run(nats_settings.url, topology, only_diff=choice.diff))
+    return asyncio.run(_run(nats_settings, topology, only_diff=choice.diff))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 The options come from how the client behaves: it gives up after 60 attempts, does not jitter and notices a hung peer
 after minutes unless told otherwise; an `error_cb` that raises silently kills its read loop; and an error of the server
-other than a permission closes it for good, which only a restart of the process mends.
+other than a permission closes it for good, which only a restart of the process mends. A login that the server refuses
+while a connection is made would be tried for ever; it is no better at the next try, so that too ends the process.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from nats.aio.client import Client
 from nats.aio.client import Server as KnownServer
 from nats.js import JetStreamContext
 
+from cutline.messaging.broker_client import BrokerClient
+from cutline.messaging.violations import Violations
 from cutline.runtime.logging import get_logger
+from cutline.runtime.settings import NatsSettings
+from cutline.telemetry.metrics import Metrics
 
 log = get_logger(__name__)
 
@@ -40,23 +45,35 @@ class Broker:
     `start` begins to connect and returns at once: a broker that is away is a degraded state, not a failure.
 
     Args:
-        url: `nats://...` or `tls://...`, with credentials where needed; several addresses are separated by commas.
+        nats: Where the broker is and who connects to it; an address alone, `nats://...` or several separated by
+            commas, with a login where needed.
         name: What the broker's monitoring shows.
-        on_fatal: Called when the connection is closed for good; the process must end.
-        inbox_prefix: Where replies arrive; a broker user may be limited to its own.
+        on_fatal: Called when the connection is closed for good, or the login refused; the process must end.
+        metrics: Count what the broker does not allow.
     """
 
-    def __init__(self, url: str, *, name: str, on_fatal: Callable[[str], None], inbox_prefix: str = "_INBOX") -> None:
-        self._servers, self._login = _without_login([address.strip() for address in url.split(",")])
+    def __init__(
+        self,
+        nats: NatsSettings | str,
+        *,
+        name: str,
+        on_fatal: Callable[[str], None],
+        metrics: Metrics | None = None,
+    ) -> None:
+        settings = NatsSettings(nats) if isinstance(nats, str) else nats
+        self._servers, self._login = _without_login([address.strip() for address in settings.url.split(",")])
+        self._login |= _login(settings)
         self._tries: Counter[str] = Counter()
         self._name = name
         self._on_fatal = on_fatal
-        self._inbox_prefix = inbox_prefix
+        self._inbox_prefix = settings.inbox_prefix
+        self._violations = Violations(metrics or Metrics.silent())
         self._callbacks: list[OnConnect] = []
         self._connecting: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._stopping = False
-        self.client: Client = _LeavingClient()
+        self._last_error: Exception | None = None
+        self.client: Client = BrokerClient(self._servers, settings.tls)
 
     @property
     def connected(self) -> bool:
@@ -105,7 +122,8 @@ class Broker:
     async def problem(self) -> str | None:
         """What keeps the broker from answering, or None: a PING that must come back."""
         if not self.connected:
-            return "NATS is not connected"
+            why = f" ({_described(self._last_error)})" if self._last_error is not None else ""
+            return f"NATS is not connected{why}"
         try:
             await self.client.rtt(timeout=PROBE_TIMEOUT_S)
         except (TimeoutError, nats.errors.Error, OSError) as error:
@@ -139,6 +157,7 @@ class Broker:
     async def _has_connected(self) -> None:
         node = self.client.connected_url.netloc if self.client.connected_url else ""
         log.info("broker.connected", node=node)
+        self._last_error = None
         # When this connection is lost, its node counts as tried: a hung one would cost the time of an attempt.
         self._tries = Counter([node])
         self._connected.set()
@@ -155,10 +174,19 @@ class Broker:
 
     async def _closed(self) -> None:
         self._connected.clear()
-        if not self._stopping:
-            self._on_fatal("the connection to the broker was closed for good")
+        if self._stopping:
+            return
+        why = f": {_described(error)}" if (error := self.client.last_error) is not None else ""
+        self._on_fatal(f"the connection to the broker was closed for good{why}")
 
     async def _errored(self, error: Exception) -> None:
+        if self._violations.hear(error):
+            return
+        self._last_error = error
+        if _is_refused_login(error):
+            log.error("broker.login_refused", inbox_prefix=self._inbox_prefix)
+            self._on_fatal("the broker refused the login: it does not know this user, or another key of it")
+            return
         log.warning("broker.error", error=type(error).__name__, detail=str(error)[:200])
 
     def _next_server(self, servers: list[KnownServer], _: dict[str, Any]) -> tuple[KnownServer, float]:
@@ -171,16 +199,20 @@ class Broker:
         return server, RECONNECT_WAIT_S * random.uniform(0.5, 1.5)  # noqa: S311  (jitter, not a secret)
 
 
-class _LeavingClient(Client):
-    """A client that leaves a server without a farewell."""
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
 
-    async def _attempt_reconnect(self) -> None:
-        # The client closes its connection first and waits until all it wrote has left. A server that has hung with its
-        # socket full never reads it: unless it is thrown away, there is no other server until that one wakes up.
-        writer = getattr(self._transport, "_io_writer", None)
-        if writer is not None:
-            writer.transport.abort()
-        await super()._attempt_reconnect()
+
+def _is_refused_login(error: Exception) -> bool:
+    """Whether the server said so; while a connection is made the client tells by the text alone."""
+    return isinstance(error, nats.errors.AuthorizationError) or "authorization violation" in str(error).lower()
+
+
+def _login(settings: NatsSettings) -> dict[str, Any]:
+    """How the user proves who it is, as options of the client."""
+    if settings.creds_path is not None:
+        return {"user_credentials": settings.creds_path}
+    return {"nkeys_seed_str": settings.nkey_seed} if settings.nkey_seed else {}
 
 
 def _without_login(addresses: Sequence[str]) -> tuple[list[str], dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Prints the broker's users and what each may do, for an operator to read and for the broker to load.
 
-`--format conf` is configuration of nats-server to include, `--format helm` are values of its Helm chart, `--format json`
-is for programs. Keys are public NKeys (`U...`), given as `--nkey imaging=U...`; where one is not given, the first two
-formats name an environment variable of the broker instead, `$CUTLINE_NKEY_IMAGING`.
+`--format conf` is configuration of nats-server to include, `--format helm` are values of its Helm chart and
+`--format json` is for programs. Keys are public NKeys (`U...`), given as `--nkey imaging=U...`; where one is not given,
+the first two formats name an environment variable of the broker instead, `$CUTLINE_NKEY_IMAGING`.
 """
 
 from __future__ import annotations
@@ -74,9 +74,20 @@ def _conf_lines(topology: Topology, nkeys: Mapping[str, str]) -> Iterator[str]:
 
 def _helm_lines(topology: Topology, nkeys: Mapping[str, str]) -> Iterator[str]:
     yield from (f"# {line}" for line in _ABOUT)
-    yield from ("config:", "  merge:", "    accounts:", f"      {ACCOUNT}:", "        jetstream: enabled", "        users:")
+    yield from (
+        "config:",
+        "  merge:",
+        "    accounts:",
+        f"      {ACCOUNT}:",
+        "        jetstream: enabled",
+        "        users:",
+    )
     for user in BusUser:
-        yield from (f"          # {user.value}", f"          - nkey: {_chart_nkey(user, nkeys)}", "            permissions:")
+        yield from (
+            f"          # {user.value}",
+            f"          - nkey: {_chart_nkey(user, nkeys)}",
+            "            permissions:",
+        )
         for action, grants in _actions(permissions(user, topology)):
             yield from (f"              {action}:", f"                {_verb(grants)}:")
             for reason, subjects in _by_reason(grants):

@@ -248,10 +248,10 @@ def _read_nkey_seed(env: EnvReader, *, has_login: bool) -> str:
 
 def _is_user_seed(text: str) -> bool:
     try:
-        kind, raw = nkeys.decode_seed(bytearray(text.encode()))
+        kind, raw = nkeys.decode_seed(bytearray(text.encode()))  # type: ignore[no-untyped-call]  # the library's lack
     except (nkeys.NkeysError, ValueError):
         return False
-    return kind == nkeys.PREFIX_BYTE_USER and len(raw) == NKEY_SEED_BYTES
+    return bool(kind == nkeys.PREFIX_BYTE_USER and len(raw) == NKEY_SEED_BYTES)
 
 
 _OF_DSN: Final = {

@@ -36,6 +36,7 @@ class Metrics:
         slow_readers: Streams ended because their callers did not read.
         rings: Doorbells (outcome: sent, heard, lost).
         bus_connected: 1 while the broker is reached, else 0.
+        bus_violations: What the broker refused because this user may not do it (reason: publish, subscription).
         topology_differences: Settings of streams and consumers that are not as declared (reason: wrong, tunable).
         blob_duration_s: Calls to the object store (blob_operation, outcome).
     """
@@ -57,6 +58,7 @@ class Metrics:
     slow_readers: Counter
     rings: Counter
     bus_connected: _Gauge
+    bus_violations: Counter
     topology_differences: _Gauge
     blob_duration_s: Histogram
 
@@ -90,6 +92,9 @@ class Metrics:
             slow_readers=meter.create_counter(Metric.SLOW_READERS, "{stream}", "Streams ended for not being read."),
             rings=meter.create_counter(Metric.RINGS, "{ring}", "Doorbells sent, heard and lost."),
             bus_connected=meter.create_gauge(Metric.BUS_CONNECTED, "1", "1 while the broker is reached."),
+            bus_violations=meter.create_counter(
+                Metric.BUS_VIOLATIONS, "{violation}", "Publishes and subscriptions the broker does not allow."
+            ),
             topology_differences=meter.create_gauge(
                 Metric.TOPOLOGY_DIFFERENCES, "{difference}", "Settings of the broker that are not as declared."
             ),

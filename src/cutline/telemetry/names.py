@@ -77,5 +77,6 @@ class Metric(StrEnum):
     SLOW_READERS = "cutline.slow_readers"
     RINGS = "cutline.rings"
     BUS_CONNECTED = "cutline.bus.connected"
+    BUS_VIOLATIONS = "cutline.bus.violations"
     TOPOLOGY_DIFFERENCES = "cutline.topology.differences"
     BLOB_DURATION = "cutline.blob.duration"

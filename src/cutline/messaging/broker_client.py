@@ -1,0 +1,76 @@
+"""The client, where the library's own way would stall or weaken a connection."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import nats.errors
+from nats.aio.client import Client
+
+from cutline.runtime.tls import ClientTls, TlsFileError
+
+
+class BrokerClient(Client):
+    """A client that leaves a server without a farewell, and that keeps to TLS where TLS is asked for.
+
+    Args:
+        addresses: Of the servers; `tls://...` asks for TLS.
+        tls: How servers are verified and what is shown to them; asks for TLS too. None verifies with public roots.
+    """
+
+    def __init__(self, addresses: Sequence[str], tls: ClientTls | None) -> None:
+        super().__init__()
+        parts = [urlsplit(address) for address in addresses]
+        self._tls_files = tls
+        self._wants_tls = tls is not None or any(part.scheme == "tls" for part in parts)
+        names = [part.hostname for part in parts if part.hostname and not _is_ip(part.hostname)]
+        self._shared_name = names[0] if names else None
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """Made for each connection from the files as they are then: renewed ones need no restart."""
+        if self._tls_files is None:
+            return ssl.create_default_context()
+        try:
+            return self._tls_files.context()
+        except TlsFileError as error:  # tried again like any other failure, rather than ending the client's loop
+            raise nats.errors.Error(str(error)) from error
+
+    async def _attempt_reconnect(self) -> None:
+        # The client closes its connection first and waits until all it wrote has left. A server that has hung with its
+        # socket full never reads it: unless it is thrown away, there is no other server until that one wakes up.
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
+        await super()._attempt_reconnect()
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002  (the library's signature)
+        """Verifies nodes that are announced by address under the name that was configured.
+
+        The client takes the name of the node it hears them from, which is an address itself once that node was
+        announced: no certificate of another node holds it.
+        """
+        await super()._process_info(info, initial_connection)
+        if self._shared_name is not None:
+            for server in self._server_pool:
+                if server.tls_name is not None:
+                    server.tls_name = self._shared_name
+
+    def _connect_command(self) -> bytes:
+        """Says who it is, but never in plain text where TLS was asked for: the client leaves that to the server."""
+        if self._wants_tls and not self._server_info.get("tls_required"):
+            msg = "TLS is asked for and the server offers none"
+            raise nats.errors.Error(msg)
+        return super()._connect_command()
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
