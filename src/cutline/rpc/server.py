@@ -13,6 +13,7 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from cutline.rpc.auth import Authenticator
+from cutline.rpc.certificates import ServerCertificates
 from cutline.rpc.guard import CallGuard
 from cutline.rpc.handler_task import know_handlers
 from cutline.rpc.health import Health
@@ -97,6 +98,7 @@ class RpcServer:
 
         Raises:
             RuntimeError: The address cannot be bound.
+            TlsFileError: The files for TLS can no longer be used.
         """
         know_handlers(asyncio.get_running_loop())
         self._server = server = grpc.aio.server(options=_options(self._settings))
@@ -111,7 +113,7 @@ class RpcServer:
         self.port = self._bind(server)
         await server.start()
         await self._health.start()
-        log.info("rpc.listening", host=self._settings.listen.host, port=self.port)
+        log.info("rpc.listening", host=self._settings.listen.host, port=self.port, tls=self._settings.tls is not None)
 
     async def stop(self) -> None:
         """Drains and closes; see the class."""
@@ -128,9 +130,11 @@ class RpcServer:
         log.info("rpc.stopped", streams=streams, took_s=round(time.monotonic() - began_s, 3))
 
     def _bind(self, server: grpc.aio.Server) -> int:
-        address = self._settings.listen
+        address, tls = self._settings.listen, self._settings.tls
         try:
-            return server.add_insecure_port(str(address))
+            if tls is None:
+                return server.add_insecure_port(str(address))
+            return server.add_secure_port(str(address), ServerCertificates(tls).credentials())
         except RuntimeError as error:
             msg = (
                 f"gRPC cannot listen on {address}: another process has the port, or the address is none of this machine"
