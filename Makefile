@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 RUN_STAMP = $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults bench-watch bench-watch-faults clients clean
+.PHONY: help run up up-secure down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults bench-watch bench-watch-faults clients clean
 
 ##@ Use
 run: $(RUN_STAMP) ## Make stickers of the sample artworks, through every service, into out/
@@ -23,7 +23,10 @@ run: $(RUN_STAMP) ## Make stickers of the sample artworks, through every service
 up: $(RUN_STAMP) ## Start everything on this machine and keep it running until Ctrl-C
 	@$(BIN)/python -m cutline.embedded up $(ARGS)
 
-down: $(RUN_STAMP) ## Stop what `make up` started in another shell
+up-secure: $(RUN_STAMP) ## The same with TLS everywhere, a cluster of NATS and least privilege; ARGS=--mutual asks clients for certificates
+	@$(BIN)/python -m cutline.embedded up --secure $(ARGS)
+
+down: $(RUN_STAMP) ## Stop what `make up` or `make up-secure` started in another shell
 	@$(BIN)/python -m cutline.embedded down $(ARGS)
 
 install: $(RUN_STAMP) ## Make .venv with what running needs

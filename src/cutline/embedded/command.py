@@ -14,7 +14,7 @@ from pathlib import Path
 from cutline.embedded.instance import DamagedDataError, Instance
 from cutline.embedded.process import StartError
 from cutline.embedded.running import RunningStack, client_environment, record
-from cutline.embedded.stack import EmbeddedStack
+from cutline.embedded.stack import EmbeddedStack, StackPlan
 from cutline.embedded.wheels import MissingServerError
 from cutline.store.migrations import MigrationError
 
@@ -26,30 +26,50 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cutline.embedded", description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=Path(".cutline"), help="where data and logs go (%(default)s)")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start everything and keep it running until Ctrl-C")
+    up = commands.add_parser("up", help="start everything and keep it running until Ctrl-C")
     commands.add_parser("down", help="stop what `up` started elsewhere")
     run = commands.add_parser("run", help="start everything, make stickers of the samples, stop")
     run.add_argument("--out", type=Path, default=Path("out"), help="where the files of the samples go (%(default)s)")
+    for starting in (up, run):
+        _add_plan(starting)
     choice = parser.parse_args()
     if choice.command == "down":
         return asyncio.run(_down(choice.data_dir))
     try:
         if choice.command == "up":
-            return asyncio.run(_until_signal(_up(choice.data_dir), when_stopped=0))
+            return asyncio.run(_until_signal(_up(choice.data_dir, _plan(choice)), when_stopped=0))
         choice.out.mkdir(parents=True, exist_ok=True)  # better refused now than when the first sample is ready
-        return asyncio.run(_until_signal(_run(choice.data_dir, choice.out), when_stopped=_INTERRUPTED))
+        return asyncio.run(_until_signal(_run(choice.data_dir, _plan(choice), choice.out), when_stopped=_INTERRUPTED))
     except (StartError, MissingServerError, MigrationError, DamagedDataError, OSError) as error:
         _say(str(error))
         return 1
 
 
-async def _up(data_dir: Path) -> int:
-    with Instance.open_first_free(data_dir) as instance, record(instance):
-        async with EmbeddedStack(instance, report=_say) as stack:
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--secure", action="store_true", help="TLS everywhere, three nodes of NATS, least privilege, ingest by role"
+    )
+    parser.add_argument("--mutual", action="store_true", help="as --secure, and clients need certificates, too")
+    parser.add_argument("--replicas", type=int, default=1, choices=range(1, 10), help="processes of each service")
+
+
+def _plan(choice: argparse.Namespace) -> StackPlan:
+    return StackPlan(secure=choice.secure or choice.mutual, mutual=choice.mutual, replicas=choice.replicas)
+
+
+def _first_free(data_dir: Path, plan: StackPlan) -> Instance:
+    """Secure stacks have folders of their own: neither the keys nor the streams of one kind suit the other."""
+    return Instance.open_first_free(data_dir, prefix="secure-" if plan.secure else "")
+
+
+async def _up(data_dir: Path, plan: StackPlan) -> int:
+    with _first_free(data_dir, plan) as instance, record(instance):
+        async with EmbeddedStack(instance, plan=plan, report=_say) as stack:
             with client_environment(instance, stack.client_environment()) as path:
                 _say(f"ready; data and logs are in {instance.folder}")
+                width = max(map(len, stack.services))
                 for name, service in stack.services.items():
-                    _say(f"  {name:<8} {service.http_url}/readyz")
+                    _say(f"  {name:<{width}} {service.http_url}/readyz")
                 sourced = shlex.quote(str(path))
                 _say(f"the `cutline` command finds it from this folder; other shells: set -a; . {sourced}; set +a")
                 _say("Ctrl-C or `make down` stops it")
@@ -57,11 +77,11 @@ async def _up(data_dir: Path) -> int:
     raise AssertionError
 
 
-async def _run(data_dir: Path, out_dir: Path) -> int:
+async def _run(data_dir: Path, plan: StackPlan, out_dir: Path) -> int:
     from cutline.embedded.samples_run import run_samples  # noqa: PLC0415  (brings the pixel libraries; only run draws)
 
-    with Instance.open_first_free(data_dir) as instance, record(instance):
-        async with EmbeddedStack(instance, report=_say) as stack:
+    with _first_free(data_dir, plan) as instance, record(instance):
+        async with EmbeddedStack(instance, plan=plan, report=_say) as stack:
             return await run_samples(stack, out_dir)
 
 

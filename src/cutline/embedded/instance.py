@@ -46,11 +46,16 @@ class Instance:
         return instance
 
     @classmethod
-    def open_first_free(cls, root: Path) -> Self:
-        """Lock the first of `root`/1, `root`/2, ... that nobody uses: a second stack runs beside the first."""
+    def open_first_free(cls, root: Path, *, prefix: str = "") -> Self:
+        """Lock the first of `root`/1, `root`/2, ... that nobody uses: a second stack runs beside the first.
+
+        Args:
+            root: Where the folders are.
+            prefix: Goes before the numbers, so that stacks of one kind do not get the data of another.
+        """
         for number in itertools.count(1):
             try:
-                return cls.open(root / str(number))
+                return cls.open(root / f"{prefix}{number}")
             except InstanceBusyError:
                 continue
         raise AssertionError
