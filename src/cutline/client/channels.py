@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from cutline.client.errors import ApiError, BadSettingError
-from cutline.client.proxies import LOOPBACK_HOSTS, channel_options
+from cutline.client.proxies import LOOPBACK_HOSTS, channel_options, shared_host
 from cutline.client.settings import CA_FILE, CLIENT_CERT_FILE, CLIENT_KEY_FILE, ClientSettings
 from cutline.telemetry.propagation import inject
 
@@ -82,7 +82,9 @@ class Caller:
 
 def options_of(target: str) -> tuple[tuple[str, Any], ...]:
     """The options of a channel to a target."""
-    return (*_OPTIONS, *channel_options(target))
+    # gRPC takes a list of addresses for the name that a certificate has to hold, and no certificate does.
+    name = shared_host(target)
+    return (*_OPTIONS, *channel_options(target), *((("grpc.default_authority", name),) if name else ()))
 
 
 def credentials_of(settings: ClientSettings, target: str) -> grpc.ChannelCredentials | None:

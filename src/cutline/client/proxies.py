@@ -25,6 +25,13 @@ def channel_options(target: str) -> tuple[tuple[str, int], ...]:
     return (("grpc.enable_http_proxy", 0),) if on_this_machine(target) else ()
 
 
+def shared_host(target: str) -> str:
+    """The host that all addresses of a target with several share; empty where there is none, or one address."""
+    addresses = _addresses(target)
+    hosts = {_host(address) for address in addresses}
+    return hosts.pop() if len(addresses) > 1 and len(hosts) == 1 else ""
+
+
 def _addresses(target: str) -> list[str]:
     """The addresses of a target, which may list several: `ipv4:10.0.0.1:443,10.0.0.2:443`."""
     rest = target.rpartition("/")[2]
