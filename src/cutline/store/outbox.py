@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from cutline.store.pool import Connection
+from cutline.store.pool import Connection, Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ FOR UPDATE SKIP LOCKED
 """
 
 _DEPTH: Final = "SELECT count(*) FROM outbox"
+_AGE: Final = "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(create_time)), 0)::float8 FROM outbox"
 
 
 async def insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> None:
@@ -75,3 +76,9 @@ async def outbox_depth(connection: Connection) -> int:
     """How many messages wait."""
     depth: int = await connection.fetchval(_DEPTH)
     return depth
+
+
+async def outbox_age_s(database: Database) -> float:
+    """How long the oldest message has waited, in seconds; 0 where none waits. Errors as in `Database.transaction`."""
+    age_s: float = await database.fetchval(_AGE)
+    return max(0.0, age_s)

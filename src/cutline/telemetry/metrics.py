@@ -28,13 +28,18 @@ class Metrics:
         step_duration_s: One step of a pipeline (step).
         group_commit_size: Rows per group commit.
         outbox_depth: Outbox rows that are not yet published.
+        outbox_age_s: Age of the oldest of them, 0 where there is none.
         queue_depth: Jobs that are released and not started (stage, lane).
+        queue_waiting: Jobs that are not released yet (stage, lane).
+        queue_age_s: Age of the oldest unfinished job, 0 where there is none (stage, lane).
+        dead_letters: Dead letters that nobody has redriven or discarded (stage, lane).
         unfinished_designs: Designs that are QUEUED or PROCESSING.
         watchers: Open watch streams (stream_kind).
         row_reads: Designs read for watchers (read_cause: snapshot, change, resync, catch_up).
         changes_told: Revisions and deletions that were news to a watcher, each once however many watch.
         slow_readers: Streams ended because their callers did not read.
         rings: Doorbells (outcome: sent, heard, lost).
+        database_connected: 1 while the database answers, else 0.
         bus_connected: 1 while the broker is reached, else 0.
         bus_violations: What the broker refused because this user may not do it (reason: publish, subscription).
         topology_differences: Settings of streams and consumers that are not as declared (reason: wrong, tunable).
@@ -50,13 +55,18 @@ class Metrics:
     step_duration_s: Histogram
     group_commit_size: Histogram
     outbox_depth: _Gauge
+    outbox_age_s: _Gauge
     queue_depth: _Gauge
+    queue_waiting: _Gauge
+    queue_age_s: _Gauge
+    dead_letters: _Gauge
     unfinished_designs: _Gauge
     watchers: UpDownCounter
     row_reads: Counter
     changes_told: Counter
     slow_readers: Counter
     rings: Counter
+    database_connected: _Gauge
     bus_connected: _Gauge
     bus_violations: Counter
     topology_differences: _Gauge
@@ -84,13 +94,18 @@ class Metrics:
                 explicit_bucket_boundaries_advisory=_BATCH_BOUNDS,
             ),
             outbox_depth=meter.create_gauge(Metric.OUTBOX_DEPTH, "{row}", "Outbox rows not yet published."),
+            outbox_age_s=meter.create_gauge(Metric.OUTBOX_AGE, "s", "Age of the oldest outbox row."),
             queue_depth=meter.create_gauge(Metric.QUEUE_DEPTH, "{job}", "Jobs released and not started."),
+            queue_waiting=meter.create_gauge(Metric.QUEUE_WAITING, "{job}", "Jobs not released yet."),
+            queue_age_s=meter.create_gauge(Metric.QUEUE_AGE, "s", "Age of the oldest unfinished job."),
+            dead_letters=meter.create_gauge(Metric.DEAD_LETTERS, "{letter}", "Dead letters that are open."),
             unfinished_designs=meter.create_gauge(Metric.UNFINISHED_DESIGNS, "{design}", "Designs under way."),
             watchers=meter.create_up_down_counter(Metric.WATCHERS, "{stream}", "Open watch streams."),
             row_reads=meter.create_counter(Metric.ROW_READS, "{row}", "Designs read for watchers."),
             changes_told=meter.create_counter(Metric.CHANGES_TOLD, "{change}", "Changes that were news to a watcher."),
             slow_readers=meter.create_counter(Metric.SLOW_READERS, "{stream}", "Streams ended for not being read."),
             rings=meter.create_counter(Metric.RINGS, "{ring}", "Doorbells sent, heard and lost."),
+            database_connected=meter.create_gauge(Metric.DATABASE_CONNECTED, "1", "1 while the database answers."),
             bus_connected=meter.create_gauge(Metric.BUS_CONNECTED, "1", "1 while the broker is reached."),
             bus_violations=meter.create_counter(
                 Metric.BUS_VIOLATIONS, "{violation}", "Publishes and subscriptions the broker does not allow."
