@@ -1,9 +1,9 @@
 """Machine code that was compiled when the image was built, read from a file system that nobody can write.
 
-rembg imports pymatting, which has numba compile some thirty functions at import: half a minute of processor time in
-every process of a slot, unless numba finds them in its cache. Its own places for a cache are used only where a file can
-be written into them, so that on a read-only root it finds none and refuses to go on. This one is read where it lies,
-beside the modules; `NUMBA_CACHE_LOCATOR_CLASSES=sealed_cache.SealedCacheLocator` has numba use it.
+rembg imports pymatting, which has numba compile some thirty functions at import: half a minute of processor time,
+unless numba finds them in its cache. numba looks only where it could write, too; on a read-only root that is at best an
+empty home folder, so that every new container would compile anew, or fail. This cache is read where it lies, beside the
+modules; `NUMBA_CACHE_LOCATOR_CLASSES=sealed_cache.SealedCacheLocator` has numba use it.
 
 What is compiled fits the processors that `NUMBA_CPU_NAME` names, which has to be `generic`: an image is run on others
 than it was built on.
