@@ -41,13 +41,7 @@ def build(
     settings = ImagingSettings.from_env(environ)
     work, topology = settings.worker, settings.worker.topology
     telemetry = Telemetry.of_service("imaging", settings.shell)
-    database = Database(
-        settings.postgres.dsn,
-        application_name="imaging",
-        pool_min=settings.postgres.pool_min,
-        pool_max=settings.postgres.pool_max,
-        plan_once=True,
-    )
+    database = Database.of(settings.postgres, application_name="imaging", plan_once=True)
     blobs = S3BlobStore(settings.s3, telemetry=telemetry)
     broker = Broker(settings.nats, name=work.worker_id, on_fatal=runtime.fatal, metrics=telemetry.metrics)
     publisher = Publisher(broker, metrics=telemetry.metrics)

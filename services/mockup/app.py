@@ -41,13 +41,7 @@ def build(
     settings = MockupSettings.from_env(environ)
     work, topology = settings.worker, settings.worker.topology
     telemetry = Telemetry.of_service("mockup", settings.shell)
-    database = Database(
-        settings.postgres.dsn,
-        application_name="mockup",
-        pool_min=settings.postgres.pool_min,
-        pool_max=settings.postgres.pool_max,
-        plan_once=True,
-    )
+    database = Database.of(settings.postgres, application_name="mockup", plan_once=True)
     blobs = S3BlobStore(settings.s3, telemetry=telemetry)
     broker = Broker(settings.nats, name=work.worker_id, on_fatal=runtime.fatal, metrics=telemetry.metrics)
     publisher = Publisher(broker, metrics=telemetry.metrics)

@@ -30,12 +30,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     settings = StatusSettings.from_env(environ)
     telemetry = Telemetry.of_service("status", settings.shell)
     http = HttpServer(settings.shell.http_listen, readiness=runtime.readiness, exposition=telemetry.exposition)
-    database = Database(
-        settings.postgres.dsn,
-        application_name="status",
-        pool_min=settings.postgres.pool_min,
-        pool_max=settings.postgres.pool_max,
-    )
+    database = Database.of(settings.postgres, application_name="status")
     blobs = S3BlobStore(settings.s3)
     broker = Broker(settings.nats, name="status", on_fatal=runtime.fatal, metrics=telemetry.metrics)
 

@@ -12,29 +12,33 @@ import asyncpg
 
 from cutline.domain.principal import TENANT_PATTERN
 from cutline.runtime.environment import EnvReader, SettingsError
+from cutline.runtime.settings import PostgresSettings
+from cutline.store.connection import connect
 
 
 def run_on_database(work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[int]]) -> int:
-    """Does the work on the database that CUTLINE_POSTGRES_DSN names; what it gives is the exit code.
+    """Does the work on the database of the environment; what it gives is the exit code.
 
-    1 where the database does not answer, 2 where the setting cannot be used; either is told on the error stream.
+    1 where the database does not answer, 2 where a setting cannot be used; either is told on the error stream.
     """
     env = EnvReader(os.environ)
-    dsn = env.secret("CUTLINE_POSTGRES_DSN")
+    settings = PostgresSettings.read(env)
     try:
         env.finish()
     except SettingsError as error:
         sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
         return 2
     try:
-        return asyncio.run(_connected(work, dsn))
+        return asyncio.run(_connected(work, settings))
     except (OSError, asyncpg.PostgresError) as error:
         sys.stderr.write(f"the database did not answer: {error}\n")
         return 1
 
 
-async def _connected(work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[int]], dsn: str) -> int:
-    connection = await asyncpg.connect(dsn)
+async def _connected(
+    work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[int]], settings: PostgresSettings
+) -> int:
+    connection = await connect(settings)
     try:
         return await work(connection)
     finally:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from cutline.domain.errors import Reason, UnavailableError
 from cutline.runtime.logging import get_logger
+from cutline.runtime.settings import PostgresSettings
+from cutline.runtime.tls import ClientTls
+from cutline.store.connection import Connector
 from cutline.store.migrations import require_current
 
 log = get_logger(__name__)
@@ -61,6 +65,7 @@ class Database:
         idle_in_transaction_s: Longest a transaction may wait for its client's next statement; then Postgres ends it.
         plan_once: Whether each statement is planned once for all arguments. Good for statements that find their rows
             by keys in arrays: the planner would else plan anew for each length, which costs more than the rows.
+        tls: Roots, and the certificate to show; read anew for every connection. None leaves it to the address.
     """
 
     def __init__(
@@ -74,8 +79,10 @@ class Database:
         command_timeout_s: float = 30.0,
         idle_in_transaction_s: float = IDLE_IN_TRANSACTION_S,
         plan_once: bool = False,
+        tls: ClientTls | None = None,
     ) -> None:
         self._dsn = dsn
+        self._connector = Connector(tls)
         self._pool_min = pool_min
         self._pool_max = pool_max
         self._wait_s = wait_s
@@ -87,6 +94,18 @@ class Database:
         if plan_once:
             self._server_settings["plan_cache_mode"] = "force_generic_plan"
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    @classmethod
+    def of(cls, settings: PostgresSettings, *, application_name: str, plan_once: bool = False) -> Self:
+        """The pool that a service's settings ask for; the arguments as of the class."""
+        return cls(
+            settings.dsn,
+            application_name=application_name,
+            pool_min=settings.pool_min,
+            pool_max=settings.pool_max,
+            plan_once=plan_once,
+            tls=settings.tls,
+        )
 
     @property
     def pool(self) -> asyncpg.Pool[asyncpg.Record]:
@@ -132,6 +151,7 @@ class Database:
             try:
                 return await asyncpg.create_pool(
                     self._dsn,
+                    connect=self._connector.connect,
                     min_size=self._pool_min,
                     max_size=self._pool_max,
                     command_timeout=self._command_timeout_s,
@@ -140,7 +160,8 @@ class Database:
                     server_settings=self._server_settings,
                 )
             except LOST_CONNECTION as error:
-                log.warning("database.waiting", error=type(error).__name__, pause_s=pause_s)
+                told = {"problem": str(error)} if isinstance(error, ssl.SSLError) else {}  # else its kind says it all
+                log.warning("database.waiting", error=type(error).__name__, pause_s=pause_s, **told)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  (jitter, not a secret)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

@@ -21,6 +21,8 @@ from typing import Final, Protocol
 import asyncpg
 
 from cutline.runtime.logging import get_logger
+from cutline.runtime.tls import ClientTls
+from cutline.store.connection import Connector
 
 log = get_logger(__name__)
 
@@ -75,12 +77,15 @@ def shipped_migrations() -> tuple[Migration, ...]:
     return tuple(Migration(file.name.removesuffix(".sql"), file.read_text("utf-8")) for file in files)
 
 
-async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> list[str]:
+async def migrate(
+    dsn: str, migrations: Sequence[Migration] | None = None, *, tls: ClientTls | None = None
+) -> list[str]:
     """Applies what is missing and returns the names applied.
 
     Args:
         dsn: `postgresql://...` of a role that may create tables.
         migrations: What to apply, oldest first; the shipped ones by default.
+        tls: Roots, and the certificate to show; None leaves it to the address.
 
     Raises:
         MigrationError: An applied file was edited or is unknown here, or a missing one is older than an applied one.
@@ -88,7 +93,7 @@ async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> li
             not applied.
     """
     migrations = shipped_migrations() if migrations is None else migrations
-    connection = await asyncpg.connect(dsn, server_settings={"application_name": "cutline-migrations"})
+    connection = await Connector(tls).connect(dsn, server_settings={"application_name": "cutline-migrations"})
     try:
         # Session lock: one file is one transaction, but the whole run belongs to one runner.
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
