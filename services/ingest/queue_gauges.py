@@ -9,6 +9,7 @@ from cutline.domain.errors import UnavailableError
 from cutline.store.outbox import outbox_age_s
 from cutline.store.pool import Database
 from cutline.store.queue_counts import QueueCounter
+from cutline.store.queue_waits import longest_waits_s
 from cutline.telemetry.metrics import Metrics
 from cutline.telemetry.names import Attribute
 from services.ingest.duty import Duty
@@ -39,6 +40,7 @@ class QueueGauges:
         """
         try:
             reading = await self._counter.read()
+            waits_s = await longest_waits_s(self._database)
             outbox_s = await outbox_age_s(self._database)
         except UnavailableError:
             self._metrics.database_connected.set(0)
@@ -47,7 +49,6 @@ class QueueGauges:
         self._metrics.outbox_age_s.set(outbox_s)
         for (stage, lane), counts in reading.queues.items():
             labels = {Attribute.STAGE.value: stage.value, Attribute.LANE.value: lane.value}
-            age_s = (reading.time - counts.oldest_time).total_seconds() if counts.oldest_time else 0.0
             self._metrics.queue_waiting.set(counts.waiting, labels)
-            self._metrics.queue_age_s.set(max(0.0, age_s), labels)
+            self._metrics.queue_wait_s.set(waits_s[stage, lane], labels)
             self._metrics.dead_letters.set(counts.dead, labels)

@@ -31,7 +31,7 @@ class Metrics:
         outbox_age_s: Age of the oldest of them, 0 where there is none.
         queue_depth: Jobs that are released and not started (stage, lane).
         queue_waiting: Jobs that are not released yet (stage, lane).
-        queue_age_s: Age of the oldest unfinished job, 0 where there is none (stage, lane).
+        queue_wait_s: Longest that a job which could run has waited, 0 where none waits (stage, lane).
         dead_letters: Dead letters that nobody has redriven or discarded (stage, lane).
         unfinished_designs: Designs that are QUEUED or PROCESSING.
         watchers: Open watch streams (stream_kind).
@@ -58,7 +58,7 @@ class Metrics:
     outbox_age_s: _Gauge
     queue_depth: _Gauge
     queue_waiting: _Gauge
-    queue_age_s: _Gauge
+    queue_wait_s: _Gauge
     dead_letters: _Gauge
     unfinished_designs: _Gauge
     watchers: UpDownCounter
@@ -97,7 +97,7 @@ class Metrics:
             outbox_age_s=meter.create_gauge(Metric.OUTBOX_AGE, "s", "Age of the oldest outbox row."),
             queue_depth=meter.create_gauge(Metric.QUEUE_DEPTH, "{job}", "Jobs released and not started."),
             queue_waiting=meter.create_gauge(Metric.QUEUE_WAITING, "{job}", "Jobs not released yet."),
-            queue_age_s=meter.create_gauge(Metric.QUEUE_AGE, "s", "Age of the oldest unfinished job."),
+            queue_wait_s=meter.create_gauge(Metric.QUEUE_WAIT, "s", "Longest wait of a job that could run."),
             dead_letters=meter.create_gauge(Metric.DEAD_LETTERS, "{letter}", "Dead letters that are open."),
             unfinished_designs=meter.create_gauge(Metric.UNFINISHED_DESIGNS, "{design}", "Designs under way."),
             watchers=meter.create_up_down_counter(Metric.WATCHERS, "{stream}", "Open watch streams."),

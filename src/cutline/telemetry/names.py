@@ -72,7 +72,7 @@ class Metric(StrEnum):
     OUTBOX_AGE = "cutline.outbox.age"
     QUEUE_DEPTH = "cutline.queue.depth"
     QUEUE_WAITING = "cutline.queue.waiting"
-    QUEUE_AGE = "cutline.queue.age"
+    QUEUE_WAIT = "cutline.queue.wait"
     DEAD_LETTERS = "cutline.dead_letters"
     UNFINISHED_DESIGNS = "cutline.unfinished_designs"
     WATCHERS = "cutline.watchers"

@@ -32,7 +32,7 @@ def shown(telemetry: Telemetry) -> dict[tuple[str, str], float]:
 async def test_queues_are_shown_by_stage_and_lane(
     lonely_bench: Bench, make: Callable[..., Submission], tenant: str
 ) -> None:
-    """A job that nobody can publish shows by its age, its outbox row too, and as a dead letter once it is given up."""
+    """A job that nobody can publish shows by its wait, its outbox row too, and as a dead letter once it is given up."""
     telemetry = Telemetry.of_service("ingest", ShellSettings(ListenAddress("127.0.0.1", 0)))
     gauges, row = QueueGauges(lonely_bench.database, telemetry.metrics), make(tenant)
 
@@ -43,8 +43,8 @@ async def test_queues_are_shown_by_stage_and_lane(
     await gauges.show()
     waiting = shown(telemetry)
     assert waiting["cutline_outbox_age_seconds", "/"] > 0
-    assert waiting["cutline_queue_age_seconds", "imaging/standard"] > 0
-    assert waiting["cutline_queue_age_seconds", "imaging/bulk"] == 0
+    assert waiting["cutline_queue_wait_seconds", "imaging/standard"] > 0
+    assert waiting["cutline_queue_wait_seconds", "imaging/bulk"] == 0
     assert waiting["cutline_queue_waiting", "mockup/standard"] == 0
     assert waiting["cutline_dead_letters", "imaging/standard"] == 0
 
@@ -53,7 +53,7 @@ async def test_queues_are_shown_by_stage_and_lane(
     await gauges.show()
     buried = shown(telemetry)
     assert buried["cutline_dead_letters", "imaging/standard"] == 1
-    assert buried["cutline_queue_age_seconds", "imaging/standard"] == 0
+    assert buried["cutline_queue_wait_seconds", "imaging/standard"] == 0
     assert buried["cutline_database_connected", "/"] == 1
 
 
