@@ -7,14 +7,15 @@ from typing import Final
 from cutline.domain.states import Lane, Stage
 from cutline.store.pool import Database
 
-# A job waits for its turn since it was due, and for a worker since it was released: both indexes hold little else.
-# What is scheduled for later waits for nobody.
+# A job waits for its turn since it was due; what is scheduled for later waits for nobody. While the broker holds it,
+# which is short as a rule, it counts from its submit: when it was released is not kept, and update_time is renewed by
+# the sweeper. Both indexes hold little else.
 _WAITS: Final = """
 SELECT stage, lane, max(extract(epoch FROM clock_timestamp() - since))::float8 AS wait_s
 FROM (
     SELECT stage, lane, due_time AS since FROM jobs WHERE state = 'WAITING' AND due_time <= now()
     UNION ALL
-    SELECT stage, lane, update_time FROM jobs WHERE state = 'QUEUED'
+    SELECT stage, lane, create_time FROM jobs WHERE state = 'QUEUED'
 ) AS waiting
 GROUP BY stage, lane
 """
