@@ -6,10 +6,11 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cutline.client import AsyncClient, ClientSettings
-from cutline.embedded.stack import EmbeddedStack
+from cutline.embedded.stack import EmbeddedStack, StackPlan
 from tests.support.span_collector import SpanCollector
 
 
@@ -27,6 +28,22 @@ async def stack(span_collector: SpanCollector) -> AsyncIterator[EmbeddedStack]:
     with tempfile.TemporaryDirectory(prefix="cutline-e2e-") as folder:
         async with EmbeddedStack(Path(folder), settings=settings) as running:
             yield running
+
+
+@pytest.fixture(scope="session")
+async def secure_stack() -> AsyncIterator[EmbeddedStack]:
+    """All of it secured: TLS everywhere, three nodes of NATS with users, six deployments with an address to spare."""
+    with tempfile.TemporaryDirectory(prefix="cutline-secure-") as folder:
+        async with EmbeddedStack(Path(folder), plan=StackPlan(secure=True, spares=1)) as running:
+            yield running
+
+
+@pytest.fixture
+async def web(stack: EmbeddedStack) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client that trusts the stack's authority, where it has one."""
+    certificates = stack.servers.certificates
+    async with httpx.AsyncClient(verify=certificates.context() if certificates else True) as http:
+        yield http
 
 
 @pytest.fixture

@@ -126,14 +126,13 @@ async def test_a_reprocess_keeps_the_old_files_until_the_new_are_there(client: A
     assert ended.geometry.cut_width_mm == pytest.approx(70, abs=0.1)
 
 
-async def test_a_deleted_design_is_gone_with_its_files(client: AsyncClient) -> None:
+async def test_a_deleted_design_is_gone_with_its_files(client: AsyncClient, web: httpx.AsyncClient) -> None:
     """After a delete neither the design nor its addresses answer."""
     design = await client.designs.submit(artwork("#ff006e"), width_mm=50)
     ended = await design.wait(timeout_s=PATIENCE_S)
     await design.delete()
 
-    async with httpx.AsyncClient() as http:
-        answers = [(await http.get(artifact.url)).status_code for artifact in ended.artifacts]
+    answers = [(await web.get(artifact.url)).status_code for artifact in ended.artifacts]
     assert set(answers) == {404}
     assert [message.id async for message in client.designs.list() if message.id == design.id] == []
 
