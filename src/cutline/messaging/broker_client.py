@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import ssl
 from collections.abc import Sequence
@@ -47,6 +48,13 @@ class BrokerClient(Client):
         if writer is not None:
             writer.transport.abort()
         await super()._attempt_reconnect()
+
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        # The answer to a PING is to tell that all before it was heard; the client would send it ahead of what waits.
+        if self._transport is not None:
+            waiting, self._pending, self._pending_data_size = self._pending, [], 0
+            self._transport.writelines(waiting)
+        await super()._send_ping(future)
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002  (the library's signature)
         """Verifies nodes that are announced by address under the name that was configured.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -31,6 +33,7 @@ from cutline.store.pool import Database
 from cutline.store.results import Results
 from cutline.telemetry.setup import Telemetry
 from tests.support.polling import until
+from tests.support.secured_bus import SecuredBus, secured_bus
 
 _INSERT = """
     WITH design AS (
@@ -217,3 +220,11 @@ async def floor(nats_url: str, postgres_dsn: str, tenant: str) -> AsyncIterator[
     """A place to work on the shared servers."""
     async with open_floor(nats_url, postgres_dsn, tenant) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+async def secured() -> AsyncIterator[SecuredBus]:
+    """A broker with TLS and the users of a deployment, shared by all tests of what they may do."""
+    with tempfile.TemporaryDirectory(prefix="cutline-secured-") as folder:
+        async with secured_bus(Path(folder)) as bus:
+            yield bus
