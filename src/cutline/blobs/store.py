@@ -104,6 +104,7 @@ class S3BlobStore:
                 aws_access_key_id=self._settings.access_key,
                 aws_secret_access_key=self._settings.secret_key,
                 region_name=self._settings.region,
+                verify=str(self._settings.ca_path) if self._settings.ca_path else None,
                 config=_config(),
             )
         )

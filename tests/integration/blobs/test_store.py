@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
+import trustme
 from structlog.testing import capture_logs
 
 from cutline.blobs.errors import BlobMissingError
@@ -20,6 +23,7 @@ from cutline.domain.errors import Reason, UnavailableError
 from cutline.embedded.servers import EmbeddedServers
 from cutline.runtime.environment import EnvReader
 from cutline.runtime.settings import S3Settings
+from tests.support.relay import Relay
 
 BYTES = b"\x89PNG\r\n\x1a\n" + os.urandom(5000)
 SHA256 = hashlib.sha256(BYTES).hexdigest()
@@ -122,6 +126,30 @@ async def test_a_store_that_is_away_is_unavailable() -> None:
         assert lines == []  # it is asked all the time, and whoever asks tells of it
     finally:
         await away.stop()
+
+
+async def test_a_store_is_trusted_by_the_root_of_the_settings(
+    settings: S3Settings, tenant: str, tmp_path: Path
+) -> None:
+    """Over HTTPS the given root vouches for the store; without it, and by another root, nothing is sent there."""
+    authority, other = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    other.cert_pem.write_to_path(tmp_path / "other.pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    async with Relay(settings.endpoint.removeprefix("http://"), tls=tls) as relay:
+        for ca_path, trusted in ((tmp_path / "ca.pem", True), (tmp_path / "other.pem", False), (None, False)):
+            relay.asked.clear()
+            store = S3BlobStore(replace(settings, endpoint=f"https://{relay.target}", ca_path=ca_path))
+            await store.start()
+            try:
+                assert (await store.problem() is None) is trusted
+                if trusted:
+                    await store.put(f"{tenant}/a", BYTES, media_type="image/png", sha256=SHA256)
+                    assert await store.get(f"{tenant}/a") == BYTES
+                assert bool(relay.asked) is trusted
+            finally:
+                await store.stop()
 
 
 async def test_a_store_that_answers_and_takes_no_files_is_an_outage(blobs: S3BlobStore) -> None:
