@@ -34,7 +34,7 @@ install: $(RUN_STAMP) ## Make .venv with what running needs
 install-dev: $(VENV)/dev.stamp ## Add what development needs to .venv
 
 ##@ Check
-test: lint types arch proto-check ## Run every check and every test; ARGS="-k cut_line" picks tests
+test: lint types arch proto-check k8s-check ## Run every check and every test; ARGS="-k cut_line" picks tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-long: $(VENV)/dev.stamp ## The properties of cut lines on 2,000 random artworks each, on two cores; takes about an hour
@@ -52,7 +52,14 @@ arch: $(VENV)/dev.stamp ## Check who may import whom
 proto-check: $(VENV)/dev.stamp ## Check the contract: style, compatibility, generated code
 	@cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against baseline.binpb && ../$(BIN)/python generate.py --check
 
+K8S_TOOLS := deploy/checks/.venv/tools.stamp
+k8s-check: $(VENV)/dev.stamp $(K8S_TOOLS) ## Check manifests and migrations: rendering, schemas, our policies, checkov, squawk; ARGS=--all
+	@$(BIN)/python -m deploy.checks check $(if $(findstring --all,$(ARGS)),--all)
+
 ##@ Change
+k8s-render: $(VENV)/dev.stamp ## Write deploy/k8s/rendered anew; needs kubectl
+	@$(BIN)/python -m deploy.checks render
+
 fmt: $(VENV)/dev.stamp ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
 
@@ -71,6 +78,7 @@ lock: $(VENV)/dev.stamp ## Compile the locks anew; ARGS=--upgrade takes newer ve
 	@$(LOCK) $(PINNED) --extra services --extra imaging --extra model --output-file requirements/imaging.txt
 	@$(LOCK) $(PINNED) --extra services --extra mockup --output-file requirements/mockup.txt
 	@$(LOCK) $(PINNED) --extra status --output-file requirements/status.txt
+	@$(LOCK:pyproject.toml=deploy/checks/tools.in) --output-file deploy/checks/tools.txt
 
 ##@ Measure
 bench-submit: $(RUN_STAMP) ## Submits per second and their latency
@@ -106,7 +114,7 @@ bench-watch: $(RUN_STAMP) ## Watching at scale: latency, fan-out, reads, memory,
 ##@ Other
 clean: ## Remove what was made: .venv, data, results, caches
 	@rm -rf $(VENV) .cutline out build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
-		clients/typescript/node_modules clients/typescript/src/gen clients/typescript/dist clients/go/gen clients/go/bin
+		deploy/checks/.venv deploy/checks/node_modules clients/typescript/node_modules clients/typescript/src/gen clients/typescript/dist clients/go/gen clients/go/bin
 
 help: ## List the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,3 +125,8 @@ $(VENV)/venv.stamp:
 
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(VENV)/venv.stamp
 	@$(PIP) install --require-hashes -r $< && $(PIP) install --quiet --no-deps --no-build-isolation --editable . && touch $@
+
+# Of its own, for checkov pins old releases of libraries that the services use.
+$(K8S_TOOLS): deploy/checks/tools.txt | $(VENV)/venv.stamp
+	@test -x deploy/checks/.venv/bin/python || $(PYTHON) -m venv deploy/checks/.venv
+	@deploy/checks/.venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes -r $< && touch $@

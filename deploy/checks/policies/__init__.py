@@ -1,0 +1,16 @@
+"""Our own rules over manifests, each a function that names what breaks it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.checks.policies import network, scaling, secrets, settings, workloads
+from deploy.checks.policies.policy import Policy
+
+POLICIES: Final[tuple[Policy, ...]] = (
+    *workloads.POLICIES,
+    *settings.POLICIES,
+    *secrets.POLICIES,
+    *scaling.POLICIES,
+    *network.POLICIES,
+)
