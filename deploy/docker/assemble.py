@@ -159,7 +159,7 @@ def main(arguments: list[str]) -> int:
     try:
         assemble(service, Path(checkout), Path(site_packages))
     except AssembleError as error:
-        print(error, file=sys.stderr)  # noqa: T201  (a command of the build speaks there)
+        print(error, file=sys.stderr)
         return 1
     return 0
 

@@ -22,7 +22,7 @@ WARMED: Final = ("rembg.sessions.u2net_custom", "rembg.sessions.dis_custom", "re
 """What imaging imports of rembg; importing it compiles all there is to compile."""
 
 
-class SealedCacheLocator(InTreeCacheLocator):  # type: ignore[misc]  # numba has no types
+class SealedCacheLocator(InTreeCacheLocator):
     """The cache in `__pycache__` beside a module, whether or not it can be written."""
 
     @classmethod
@@ -37,7 +37,7 @@ class SealedCacheLocator(InTreeCacheLocator):  # type: ignore[misc]  # numba has
             RuntimeError: The cache is sealed; what is asked for should have been in it.
         """
         try:
-            super().ensure_cache_path()
+            super().ensure_cache_path()  # type: ignore[no-untyped-call]  # numba has no types
         except OSError as error:
             message = (
                 f"The compiled code of this image lacks a function of {self._py_file}: was it built for another "
@@ -56,5 +56,5 @@ def warm() -> int:
 
 if __name__ == "__main__":
     kept = warm()
-    print(f"{kept} compiled functions are kept")  # noqa: T201  (the build's log)
+    print(f"{kept} compiled functions are kept")
     sys.exit(0 if kept else "nothing was kept: NUMBA_CACHE_LOCATOR_CLASSES has to name sealed_cache.SealedCacheLocator")
