@@ -58,7 +58,7 @@ k8s-check: $(VENV)/dev.stamp $(K8S_TOOLS) ## Check manifests and migrations: ren
 
 ##@ Change
 k8s-render: $(VENV)/dev.stamp ## Write deploy/k8s/rendered anew; needs kubectl
-	@$(BIN)/python -m deploy.checks render
+	@$(BIN)/python deploy/k8s/generate.py && $(BIN)/python -m deploy.checks render
 
 fmt: $(VENV)/dev.stamp ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
