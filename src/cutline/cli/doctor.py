@@ -146,14 +146,17 @@ async def _services() -> list[Check]:
         return [Check("services", Health.WRONG, str(error), "set the variables, or run `make up` in this folder")]
     nothing = str(uuid4())
     async with AsyncClient(settings, max_retries=0, timeout_s=PROBE_TIMEOUT_S) as client:
-        return [
+        checks = [
             await _probe("ingest", settings.ingest_target, "designs:write", client.designs.cancel(nothing)),
             await _probe("status", settings.status_target, "designs:read", client.designs.read(nothing)),
         ]
+        if settings.admin_target:  # only operators have one
+            checks.append(await _probe("admin", settings.admin_target, "admin", client.queue.job(nothing)))
+        return checks
 
 
 async def _probe(name: str, target: str, scope: str, call: Any) -> Check:
-    """Asks about a design that cannot exist: NOT_FOUND means that the way and the key are good."""
+    """Asks about a design or job that cannot exist: NOT_FOUND means that the way and the key are good."""
     subject = f"service {name}"
     try:
         await call
@@ -166,4 +169,4 @@ async def _probe(name: str, target: str, scope: str, call: Any) -> Check:
     except ApiError as error:
         seen = f"{target}: {explain(error)}"
         return Check(subject, Health.AWAY, seen, f"start it, or set CUTLINE_{name.upper()}_TARGET")
-    return Check(subject, Health.WRONG, f"{target} answered for a design that cannot exist", "check the address")
+    return Check(subject, Health.WRONG, f"{target} answered for what cannot exist", "check the address")

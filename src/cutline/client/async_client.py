@@ -1,4 +1,4 @@
-"""The client for asyncio: two connections, one for each service, and what can be done over them."""
+"""The client for asyncio: connections, one for each service, and what can be done over them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AsyncClient:
 
     Args:
         settings: Where and as whom; None reads the environment, see `ClientSettings.from_env`.
-        target: gRPC target of both services, without settings.
+        target: gRPC target of all services, without settings.
         api_key: Credential, without settings.
         token: Sent in place of the key, without settings: a bearer token, or what gives one.
         max_retries: Further tries of a call that found a service unavailable or full.
@@ -51,16 +51,21 @@ class AsyncClient:
     ) -> None:
         self.settings = settings = chosen(settings, target=target, api_key=api_key, token=token)
         self._http = http_client(httpx.AsyncClient, settings)
-        self._ingest, self._status = (
+        self._ingest, self._status, self._admin = (
             AsyncConnection(address, settings, max_retries=max_retries, timeout_s=timeout_s)
-            for address in (settings.ingest_target, settings.status_target)
+            for address in (
+                settings.ingest_target,
+                settings.status_target,
+                settings.admin_target or settings.ingest_target,
+            )
         )
         self.designs = AsyncDesigns(self._ingest, self._status, self._http, patience_s=patience_s)
-        self.queue = AsyncQueue(self._ingest, patience_s=patience_s)
+        self.queue = AsyncQueue(self._admin, patience_s=patience_s)
 
     async def close(self) -> None:
         """Ends every stream and closes the connections."""
-        await asyncio.gather(self._ingest.close(), self._status.close(), self._http.aclose())
+        connections = (self._ingest, self._status, self._admin)
+        await asyncio.gather(*(connection.close() for connection in connections), self._http.aclose())
 
     async def __aenter__(self) -> Self:
         return self

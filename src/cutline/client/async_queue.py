@@ -25,20 +25,20 @@ class AsyncQueue:
     Every call needs a credential with the scope `admin`.
 
     Args:
-        ingest: Serves them.
+        admin: Serves them.
         patience_s: How long a watch asks a service that is away.
     """
 
-    def __init__(self, ingest: AsyncConnection, *, patience_s: float) -> None:
-        self._ingest = ingest
+    def __init__(self, admin: AsyncConnection, *, patience_s: float) -> None:
+        self._admin = admin
         self._patience_s = patience_s
         self._stub: queue_service_pb2_grpc.QueueServiceAsyncStub = queue_service_pb2_grpc.QueueServiceStub(
-            ingest.channel
+            admin.channel
         )
 
     async def stats(self) -> pb.Stats:
         """The counts of every stage and lane."""
-        return await self._ingest.call(self._stub.GetStats, pb.GetStatsRequest())
+        return await self._admin.call(self._stub.GetStats, pb.GetStatsRequest())
 
     def watch_stats(self, *, interval_s: float = 1.0) -> AsyncGenerator[pb.Stats, None]:
         """The counts now and then at each interval, for ever; goes on by itself after a broken connection.
@@ -51,7 +51,7 @@ class AsyncQueue:
             UnavailableError: The service or its broker stayed away for `patience_s` of the client.
         """
         watch = StatsWatch(interval_s=interval_s, patience_s=self._patience_s)
-        return self._ingest.follow(self._stub.WatchStats, watch)
+        return self._admin.follow(self._stub.WatchStats, watch)
 
     def jobs(
         self,
@@ -79,7 +79,7 @@ class AsyncQueue:
         request = requests.list_jobs(
             tenant=tenant, design_id=design_id, stage=stage, lane=lane, states=states, page_size=page_size
         )
-        return self._ingest.pages(self._stub.ListJobs, request, lambda page: page.jobs)
+        return self._admin.pages(self._stub.ListJobs, request, lambda page: page.jobs)
 
     async def job(self, job_id: str) -> job_pb2.Job:
         """A job with its attempts.
@@ -87,7 +87,7 @@ class AsyncQueue:
         Raises:
             NotFoundError: There is none of that id.
         """
-        return await self._ingest.call(self._stub.GetJob, pb.GetJobRequest(job_id=job_id))
+        return await self._admin.call(self._stub.GetJob, pb.GetJobRequest(job_id=job_id))
 
     def dead_letters(
         self, wanted: pb.DeadLetterFilter | None = None, *, page_size: int = 0
@@ -99,12 +99,12 @@ class AsyncQueue:
             page_size: Dead letters fetched at once; 0 leaves it to the service.
         """
         request = pb.ListDeadLettersRequest(page_size=page_size, filter=wanted)
-        return self._ingest.pages(self._stub.ListDeadLetters, request, lambda page: page.dead_letters)
+        return self._admin.pages(self._stub.ListDeadLetters, request, lambda page: page.dead_letters)
 
     async def count_dead_letters(self, wanted: pb.DeadLetterFilter | None = None) -> Mapping[str, int]:
         """How many open dead letters match, by reason."""
         request = pb.ListDeadLettersRequest(page_size=1, filter=wanted)
-        page = await self._ingest.call(self._stub.ListDeadLetters, request)
+        page = await self._admin.call(self._stub.ListDeadLetters, request)
         return dict(page.count_by_reason)
 
     async def redrive(
@@ -143,18 +143,18 @@ class AsyncQueue:
         Returns:
             When it ends.
         """
-        answer = await self._ingest.call(self._stub.PauseQueue, requests.pause(stage, lane, until))
+        answer = await self._admin.call(self._stub.PauseQueue, requests.pause(stage, lane, until))
         return answer.pause_until_time.ToDatetime(until.tzinfo)
 
     async def resume(self, stage: str, *, lane: str = "") -> None:
         """Ends a pause; harmless where there is none."""
-        await self._ingest.call(self._stub.ResumeQueue, requests.resume(stage, lane))
+        await self._admin.call(self._stub.ResumeQueue, requests.resume(stage, lane))
 
     async def _to_the_end(self, method: grpc.aio.UnaryUnaryMultiCallable[_Bulk, _Answer], request: _Bulk) -> _Answer:
         """Repeats a call that takes longer than one deadline: with its request id it goes on where it was."""
         for _ in range(requests.BULK_TRIES - 1):
             try:
-                return await self._ingest.call(method, request)
+                return await self._admin.call(method, request)
             except DeadlineExceededError:
                 continue
-        return await self._ingest.call(method, request)
+        return await self._admin.call(method, request)

@@ -17,6 +17,7 @@ from cutline.client.proxies import on_this_machine
 INGEST_TARGET: Final = "CUTLINE_INGEST_TARGET"
 STATUS_TARGET: Final = "CUTLINE_STATUS_TARGET"
 BOTH_TARGETS: Final = "CUTLINE_TARGET"
+ADMIN_TARGET: Final = "CUTLINE_ADMIN_TARGET"
 API_KEY: Final = "CUTLINE_API_KEY"
 TOKEN: Final = "CUTLINE_TOKEN"  # noqa: S105  (the name of a variable)
 TLS: Final = "CUTLINE_TLS"
@@ -56,6 +57,8 @@ class ClientSettings:
         ca_file: PEM file with the roots to trust; None means the public ones. The object store is trusted by both.
         client_cert_file: PEM file with the certificate to show (mTLS), and its chain.
         client_key_file: PEM file with its key.
+        admin_target: gRPC target of the queues' service, where operators' calls are served apart; empty means the
+            ingest target.
 
     Raises:
         BadSettingError: A client certificate comes without its key, files for TLS without TLS, or a credential holds
@@ -70,6 +73,7 @@ class ClientSettings:
     ca_file: str | PathLike[str] | None = None
     client_cert_file: str | PathLike[str] | None = None
     client_key_file: str | PathLike[str] | None = None
+    admin_target: str = ""
 
     def __post_init__(self) -> None:
         if (self.client_cert_file is None) != (self.client_key_file is None):
@@ -86,7 +90,8 @@ class ClientSettings:
     def from_env(cls, environ: Mapping[str, str] | None = None, *, folder: Path | None = None) -> Self:
         """Settings from the environment, or from what an embedded stack started in this folder wrote.
 
-        CUTLINE_TARGET stands for both targets where one address serves both. Without any target in the environment
+        CUTLINE_TARGET stands for both targets where one address serves both; CUTLINE_ADMIN_TARGET is asked about the
+        queues where that is another than ingest's. Without the target of a service in the environment
         `.cutline/1/client.env` is read, or that of another instance where it is the only one.
 
         Args:
@@ -112,7 +117,7 @@ class ClientSettings:
         """Settings as given, and as `from_env` where nothing is given.
 
         Args:
-            target: gRPC target of both services; before those of the environment.
+            target: gRPC target of all services; before those of the environment.
             api_key: Credential; before any of the environment.
             token: Token to send in place of a key; before any of the environment.
             environ: Environment variables; None means the process's own.
@@ -124,7 +129,7 @@ class ClientSettings:
         """
         found = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
         if target:
-            found |= {INGEST_TARGET: target, STATUS_TARGET: target}
+            found |= {INGEST_TARGET: target, STATUS_TARGET: target, ADMIN_TARGET: target}
         if not any(found.get(name) for name in (INGEST_TARGET, STATUS_TARGET, BOTH_TARGETS)):
             found = {**_embedded(folder or Path.cwd()), **found}
         both = found.get(BOTH_TARGETS, "")
@@ -145,6 +150,7 @@ class ClientSettings:
             ca_file=found.get(CA_FILE),
             client_cert_file=found.get(CLIENT_CERT_FILE),
             client_key_file=found.get(CLIENT_KEY_FILE),
+            admin_target=found.get(ADMIN_TARGET, ""),
         )
 
     def speaks_tls(self, target: str) -> bool:

@@ -126,6 +126,9 @@ def test_the_doctor_names_what_is_unreachable_and_the_mend() -> None:
     assert re.search(r"service ingest\s+away\s+127\.0\.0\.1:1", shown.stdout)
     assert "CUTLINE_STATUS_TARGET" in shown.stdout
     assert re.search(r"python\s+ok", shown.stdout)
+    assert "service admin" not in shown.stdout
+    shown = CliRunner().invoke(app, ["doctor"], env={**env, "CUTLINE_ADMIN_TARGET": "127.0.0.1:2"})
+    assert re.search(r"service admin\s+away\s+127\.0\.0\.1:2", shown.stdout)
 
 
 def test_the_doctor_without_an_address_says_how_to_name_one() -> None:

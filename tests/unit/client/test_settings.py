@@ -32,6 +32,14 @@ def test_one_target_serves_both(tmp_path: Path) -> None:
     assert (found.ingest_target, found.status_target, found.tls) == ("x:1", "y:2", True)
 
 
+def test_the_queues_may_have_an_address_of_their_own(tmp_path: Path) -> None:
+    """Without a word they are asked for where ingest is; a target that is given stands for them too."""
+    environ = WHOLE | {"CUTLINE_ADMIN_TARGET": "c:3"}
+    assert ClientSettings.from_env(WHOLE, folder=tmp_path).admin_target == ""
+    assert ClientSettings.from_env(environ, folder=tmp_path).admin_target == "c:3"
+    assert ClientSettings.of(target="t:1", environ=environ, folder=tmp_path).admin_target == "t:1"
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     """The error lists the variables that would help, and only those."""
     with pytest.raises(NotConfiguredError, match=r"CUTLINE_STATUS_TARGET, CUTLINE_API_KEY are not set") as caught:
