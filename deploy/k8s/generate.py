@@ -20,6 +20,7 @@ from cutline.messaging.topology import Topology
 
 DEPLOY: Final = Path(__file__).resolve().parents[1]
 USERS: Final = DEPLOY / "k8s/components/nats-cluster/users.yaml"
+VALUES: Final = USERS.with_name("values.yaml")
 RULE: Final = DEPLOY / "k8s/components/monitoring/prometheus-rule.yaml"
 ALERTS: Final = DEPLOY / "monitoring/alerts.yaml"
 
