@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 RUN_STAMP = $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up up-secure down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults bench-watch bench-watch-faults clients clean
+.PHONY: help run up up-secure down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults bench-watch bench-watch-faults bench-rolling clients clean
 
 ##@ Use
 run: $(RUN_STAMP) ## Make stickers of the sample artworks, through every service, into out/
@@ -107,6 +107,9 @@ bench-faults: $(RUN_STAMP) ## Break everything in turn under load, then a cluste
 
 bench-watch-faults: $(RUN_STAMP) ## Restart everything under 500 watchers; what each was not told, or told twice; ARGS=--quick
 	@$(BIN)/python -m bench.watch_faults $(ARGS)
+
+bench-rolling: $(RUN_STAMP) ## Restart every service in turn under 20 designs a second, secured; nothing lost, nobody cut off; ARGS=--quick
+	@$(BIN)/python -m bench.rolling $(ARGS)
 
 bench-watch: $(RUN_STAMP) ## Watching at scale: latency, fan-out, reads, memory, churn, slow readers; 45 minutes, ARGS=--quick one
 	@$(BIN)/python -m bench.watch $(ARGS)

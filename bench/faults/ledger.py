@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import partial
@@ -21,9 +21,10 @@ from cutline.domain.states import DesignState
 from cutline.jobs.v1.ticket_pb2 import DesignRing
 from cutline.runtime.environment import EnvReader
 from cutline.runtime.settings import S3Settings
+from cutline.store.pool import Database
 
 _STATES: Final = "SELECT design_id, state FROM designs"
-_DOUBLED: Final = """
+DOUBLED: Final = """
     SELECT 'attempts' AS what, job_id::text AS which FROM attempts WHERE outcome = 'SUCCEEDED'
     GROUP BY job_id HAVING count(*) > 1
     UNION ALL
@@ -124,11 +125,11 @@ async def balance(farm: Farm, accepted: frozenset[UUID], *, files: int = 2) -> A
         attempts={row["outcome"]: row["number"] for row in await database.fetch(_ATTEMPTS, ids)},
         lost=tuple(lost),
         doubled=(
-            *(f"{row['what']} of {row['which']}" for row in await database.fetch(_DOUBLED)),
+            *(f"{row['what']} of {row['which']}" for row in await database.fetch(DOUBLED)),
             *(f"ring of {design_id}" for (design_id, _), number in rings.items() if number > 1),
         ),
         untold=tuple(each for each in ids if str(each) not in told),
-        missing=await _missing(farm, ids),
+        missing=await missing_objects(database, farm.servers.environment(), ids),
         dead=frozenset(row["design_id"] for row in await database.fetch(_DEAD, ids)),
     )
 
@@ -156,9 +157,10 @@ async def _terminal_rings(farm: Farm) -> Counter[tuple[str, int]]:
     return rings
 
 
-async def _missing(farm: Farm, ids: list[UUID]) -> tuple[str, ...]:
-    keys = [row["object_key"] for row in await farm.database.fetch(_OBJECTS, ids)]
-    store = S3BlobStore(S3Settings.read(EnvReader(farm.servers.environment())))
+async def missing_objects(database: Database, environment: Mapping[str, str], ids: Collection[UUID]) -> tuple[str, ...]:
+    """Object keys that rows of designs name and the store of an environment does not hold."""
+    keys = [row["object_key"] for row in await database.fetch(_OBJECTS, ids)]
+    store = S3BlobStore(S3Settings.read(EnvReader(environment)))
     await store.start()
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
 

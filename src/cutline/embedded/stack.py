@@ -98,9 +98,11 @@ class EmbeddedStack:
         self.targets: dict[str, list[str]] = {}
         self.services: dict[str, Service] = {}
         self.spares: dict[str, Service] = {}
+        self._kinds: dict[str, str] = {}
         for kind in self.plan.deployments:
             for number in range(1, self.plan.replicas + self.plan.spares + 1):
                 process = self._process(kind, number)
+                self._kinds[process.name] = kind.name
                 (self.services if number <= self.plan.replicas else self.spares)[process.name] = process
 
     @property
@@ -154,6 +156,31 @@ class EmbeddedStack:
         await self.supervisor.stop(*self.services.values(), *self.spares.values())
         await self.supervisor.stop(*self.servers.all)
         await self.servers.stop()
+
+    def running(self, kind: Deployment) -> list[Service]:
+        """The processes of a kind."""
+        return [process for name, process in self.services.items() if self._kinds[name] == kind.name]
+
+    async def start_spare(self, kind: Deployment) -> Service:
+        """Start one more process of a kind and wait until it is ready.
+
+        Raises:
+            StartError: It did not come up; it is a spare still.
+            LookupError: The plan has no more spares of it.
+        """
+        names = [name for name in self.spares if self._kinds[name] == kind.name]
+        if not names:
+            message = f"{kind.name} has no spare process"
+            raise LookupError(message)
+        process = self.spares[names[0]]
+        await self.supervisor.start(process)
+        self.services[process.name] = self.spares.pop(process.name)
+        return process
+
+    async def retire(self, process: Service) -> None:
+        """Stop a process and wait until it is gone; it is a spare then."""
+        await self.supervisor.stop(process)
+        self.spares[process.name] = self.services.pop(process.name)
 
     def _target(self, name: str) -> str:
         """One address as it is, several as one target that a client deals its calls out to."""
