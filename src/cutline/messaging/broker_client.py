@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.client import Srv as KnownServer
 
 from cutline.runtime.tls import ClientTls, TlsFileError
 
@@ -44,10 +45,28 @@ class BrokerClient(Client):
     async def _attempt_reconnect(self) -> None:
         # The client closes its connection first and waits until all it wrote has left. A server that has hung with its
         # socket full never reads it: unless it is thrown away, there is no other server until that one wakes up.
-        writer = getattr(self._transport, "_io_writer", None)
-        if writer is not None:
-            writer.transport.abort()
+        self._throw_away()
         await super()._attempt_reconnect()
+
+    async def _connect_to_server(self, s: KnownServer) -> None:
+        # A try that failed, such as a handshake, leaves its connection open.
+        self._throw_away()
+        await super()._connect_to_server(s)
+
+    async def _process_connect_init(self) -> None:
+        try:
+            await super()._process_connect_init()
+        except ConnectionError as error:
+            # A server that refuses a certificate says why and hangs up. The client may notice the latter first.
+            reader = getattr(self._transport, "_io_reader", None)
+            if reader is not None and isinstance(why := reader.exception(), ssl.SSLError):
+                raise why from error
+            raise
+
+    def _throw_away(self) -> None:
+        for name in ("_io_writer", "_bare_io_writer"):  # with TLS and below it
+            if (writer := getattr(self._transport, name, None)) is not None:
+                writer.transport.abort()
 
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
         # The answer to a PING is to tell that all before it was heard; the client would send it ahead of what waits.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -182,7 +183,9 @@ class Broker:
     async def _errored(self, error: Exception) -> None:
         if self._violations.hear(error):
             return
-        self._last_error = error
+        # A server that refuses a certificate says so and hangs up; which of both is noticed is chance.
+        if not (isinstance(error, ConnectionError) and isinstance(self._last_error, ssl.SSLError)):
+            self._last_error = error
         if _is_refused_login(error):
             log.error("broker.login_refused", inbox_prefix=self._inbox_prefix)
             self._on_fatal("the broker refused the login: it does not know this user, or another key of it")
