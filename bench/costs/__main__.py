@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import sys
 
+from bench.costs.doorbells import kept_doorbells
 from bench.costs.measure import measure
 from bench.costs.report import print_report, report_of, write
 
@@ -24,6 +25,8 @@ def main() -> None:
     if not sys.platform.startswith("linux"):
         parser.error("the clocks of other processes and the peaks of their memory are read as Linux tells them")
     report = report_of(asyncio.run(measure(options.runs, options.idle_s)), options.runs)
+    rings = round(report["rings"]["status rings heard"]["mean"])
+    report["kept_doorbells"] = asyncio.run(kept_doorbells(rings))
     print_report(report)
     write(report)
 

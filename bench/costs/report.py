@@ -98,9 +98,18 @@ def print_report(report: Mapping[str, Any]) -> None:
     print("\nPostgreSQL, a design")
     for name, value in report["postgres_per_design"].items():
         print(f"  {name:40}{value:>10.2f}")
+    _print_doorbells(report["kept_doorbells"])
     print("\nkept, bytes a design" + f"{'rows':>30}{'rows bytes':>12}{'indexes':>12}")
     for table, kept in report["kept_bytes"].items():
         print(f"  {table:40}{kept['rows']:>8.2f}{kept['rows_bytes']:>12,.0f}{kept['indexes_bytes']:>12,.0f}")
+
+
+def _print_doorbells(kept: Mapping[str, float]) -> None:
+    memory, disk = kept["memory_bytes"], kept["disk_bytes"]
+    print(
+        f"\n{kept['designs']:,} designs that rang {kept['rings']} times: {memory:,.0f} bytes of the broker's memory each,"
+    )
+    print(f"its garbage collector's slack included, and {disk:,.0f} bytes of its disk")
 
 
 def _print_rows(title: str, figures: Mapping[str, Any], unit: float, digits: int) -> None:

@@ -136,7 +136,7 @@ class Floor:
         await broker.stop()
 
     @asynccontextmanager
-    async def worker(self, *, slots: int, burn_s: float = 0.0) -> AsyncIterator[Path]:
+    async def worker(self, *, slots: int, burn_s: float = 0.0, sleep_s: float = 0.0) -> AsyncIterator[Path]:
         """A worker process, ready; gives the file where it leaves the times at which work began, once it has ended."""
         self._workers += 1
         name = f"worker-{self._workers}"
@@ -154,6 +154,7 @@ class Floor:
                 "CUTLINE_WORKER_ID": name,
                 "BENCH_SLOTS": str(slots),
                 "BENCH_BURN_S": str(burn_s),
+                "BENCH_SLEEP_S": str(sleep_s),
                 "BENCH_NOTES": str(notes),
             },
             log_path=servers.instance.log_path(name),

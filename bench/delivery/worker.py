@@ -54,12 +54,14 @@ class Handler:
     Args:
         results: Takes the results.
         burn_s: CPU time spent in the slot's process; 0 does nothing and needs no process.
+        sleep_s: Time on the clock that a job takes without any work.
         notes: File written at the end: when work began, by design, and the CPU time spent since the first.
     """
 
-    def __init__(self, results: Results, *, burn_s: float, notes: Path) -> None:
+    def __init__(self, results: Results, *, burn_s: float, sleep_s: float, notes: Path) -> None:
         self._results = results
         self._burn_s = burn_s
+        self._sleep_s = sleep_s
         self._notes = notes
         self._begun: dict[str, float] = {}
         self._cpu_s = 0.0
@@ -70,6 +72,8 @@ class Handler:
         self._begun[str(work.claim.design_id)] = time.time()
         if self._burn_s:
             await work.run(burn, (self._burn_s,))
+        if self._sleep_s:
+            await asyncio.sleep(self._sleep_s)
         commit = partial(
             self._results.imaging_done,
             work.claim,
@@ -106,6 +110,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     shell, nats, postgres = ShellSettings.read(env), NatsSettings.read(env, user="bench"), PostgresSettings.read(env)
     settings = WorkerSettings.read(env, slots_name="BENCH_SLOTS", memory_name="BENCH_MEMORY_BYTES")
     burn_s = env.number("BENCH_BURN_S", 0, low=0, high=10)
+    sleep_s = env.number("BENCH_SLEEP_S", 0, low=0, high=10)
     notes = Path(env.text("BENCH_NOTES", "notes.json"))
     env.finish()
     topology, telemetry = settings.topology, Telemetry.of_service("bench", shell)
@@ -114,7 +119,7 @@ def build(environ: Mapping[str, str], runtime: ServiceRuntime) -> list[Part]:
     )
     broker = Broker(nats, name=settings.worker_id, on_fatal=runtime.fatal)
     publisher = Publisher(broker, metrics=telemetry.metrics)
-    handler = Handler(Results(database, topology), burn_s=burn_s, notes=notes)
+    handler = Handler(Results(database, topology), burn_s=burn_s, sleep_s=sleep_s, notes=notes)
     desk = Desk(
         stage=Stage.IMAGING,
         handler=handler,
