@@ -32,6 +32,12 @@ class Role(StrEnum):
     HOUSEKEEPING = "housekeeping"
 
 
+SERVING: Final = frozenset({Role.API, Role.ADMIN})
+"""Roles that answer calls."""
+STORING: Final = frozenset({Role.API, Role.HOUSEKEEPING})
+"""Roles that touch files: one checks artwork, the other removes what has expired."""
+
+
 @dataclass(frozen=True, slots=True)
 class BacklogLimits:
     """How much may be under way.
@@ -114,14 +120,19 @@ class KeepSettings:
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """Everything ingest reads from its environment."""
+    """Everything ingest reads from its environment; a role reads nothing that it does not need.
+
+    Attributes:
+        grpc: None where no role answers calls: nothing listens then.
+        s3: None where no role touches files.
+    """
 
     shell: ShellSettings
-    grpc: GrpcSettings
+    grpc: GrpcSettings | None
     auth: AuthSettings
     nats: NatsSettings
     postgres: PostgresSettings
-    s3: S3Settings
+    s3: S3Settings | None
     topology: Topology
     roles: frozenset[Role]
     artwork: ArtworkLimits
@@ -138,18 +149,18 @@ class IngestSettings:
         """
         env = EnvReader(environ)
         topology = read_topology(env)
-        grpc = GrpcSettings.read(env, default_port=7001)
         roles = frozenset(
             Role(name)
             for name in env.csv("CUTLINE_INGEST_ROLES", tuple(role.value for role in Role), choices=tuple(Role))
         )
+        grpc = GrpcSettings.read(env, default_port=7001) if roles & SERVING else None
         settings = cls(
             shell=ShellSettings.read(env, default_http_port=7101),
             grpc=grpc,
-            auth=AuthSettings.read(env, grpc.listen),
+            auth=AuthSettings.read(env, grpc.listen) if grpc is not None else AuthSettings(),
             nats=NatsSettings.read(env, user=_bus_user(roles)),
             postgres=PostgresSettings.read(env),
-            s3=S3Settings.read(env),
+            s3=S3Settings.read(env) if roles & STORING else None,
             topology=topology,
             roles=roles,
             artwork=ArtworkLimits(max_bytes=env.integer("CUTLINE_MAX_ARTWORK_BYTES", 50_000_000, low=1)),

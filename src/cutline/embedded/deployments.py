@@ -42,8 +42,8 @@ TOGETHER: Final = (Deployment("ingest", "ingest", serves_grpc=True), _IMAGING, _
 APART: Final = (
     _ingest(BusUser.INGEST_API, "api", serves_grpc=True),
     _ingest(BusUser.INGEST_ADMIN, "admin", serves_grpc=True),
-    # It serves nobody, and its health is asked for over HTTP; a gRPC server without services listens all the same.
-    _ingest(BusUser.INGEST_HOUSEKEEPING, "housekeeping", serves_grpc=True),
+    # It serves nobody; its health is asked for over HTTP.
+    _ingest(BusUser.INGEST_HOUSEKEEPING, "housekeeping", serves_grpc=False),
     _IMAGING,
     _MOCKUP,
     _STATUS,
