@@ -23,6 +23,7 @@ STARTED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         # The jobs and the commands of operators run from the image of ingest.
         "ingest": (
             "cutline.messaging.apply",
+            "cutline.messaging.permissions",
             "cutline.rpc.keys",
             "cutline.store.migrations.__main__",
             "cutline.store.tenant_settings",
