@@ -18,6 +18,7 @@ from typing import Any, Final
 import yaml
 
 from deploy.checks.manifests import Manifests, parse
+from deploy.k8s import generate
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 KUBERNETES: Final = ROOT / "deploy/k8s"
@@ -163,13 +164,17 @@ def write_rendered() -> list[Path]:
 
 
 def drift() -> list[str]:
-    """How the committed output differs from what is rendered now, one sentence each."""
+    """How generated files and the committed output differ from what they are made of, one sentence each."""
     wanted = {composition.committed: composition for composition in deployed()}
     stale = sorted(set(RENDERED.glob("*.yaml")) - wanted.keys())
-    return [f"{path.relative_to(ROOT)}: nothing renders to it any more" for path in stale] + [
-        f"{path.relative_to(ROOT)}: is not what {composition.name} renders to; run make k8s-render"
-        for path, composition in wanted.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != render(composition)
+    return [
+        *(f"{path.relative_to(ROOT)}: is not what it is made of; run make k8s-render" for path in generate.stale()),
+        *(f"{path.relative_to(ROOT)}: nothing renders to it any more" for path in stale),
+        *(
+            f"{path.relative_to(ROOT)}: is not what {composition.name} renders to; run make k8s-render"
+            for path, composition in wanted.items()
+            if not path.exists() or path.read_text(encoding="utf-8") != render(composition)
+        ),
     ]
 
 

@@ -147,6 +147,8 @@ def network_out(manifests: Manifests) -> Iterator[str]:
     """Every workload reaches what its settings name, and nothing else."""
     for workload in ours(manifests):
         needed = _needed(manifests, workload)
+        if needed is None:
+            continue
         for target in _OUTSIDE:
             for port in _TRIED_PORTS:
                 want = target.name in needed and port in _NEEDED_PORTS.get(target.name, ())
@@ -167,14 +169,15 @@ def network_in(manifests: Manifests) -> Iterator[str]:
                     yield f"{title(workload)}: {source.name} {'cannot' if want else 'may'} reach its port {name}"
 
 
-def _needed(manifests: Manifests, workload: Document) -> set[str]:
+def _needed(manifests: Manifests, workload: Document) -> set[str] | None:
+    """Whom a workload's settings name; None where they cannot be read."""
     settings = reading_of(manifests, workload).settings
     if settings is None:
-        return set()
+        return None
     needed = {DNS.name}
-    needed |= {NATS.name} if hasattr(settings, "nats") else set()
-    needed |= {POSTGRES.name} if hasattr(settings, "postgres") else set()
-    needed |= {S3.name} if hasattr(settings, "s3") else set()
+    for part, place in (("nats", NATS), ("postgres", POSTGRES), ("s3", S3)):
+        if getattr(settings, part, None) is not None:
+            needed.add(place.name)
     shell = getattr(settings, "shell", None)
     return needed | ({TRACES.name} if shell is not None and shell.otlp_endpoint else set())
 

@@ -170,8 +170,8 @@ def connections(manifests: Manifests) -> Iterator[str]:
         most = max((_bounds(scaler)[1] for scaler in scalers), default=workload["spec"].get("replicas", 1))
         surge = workload["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxSurge", 1)
         extra = math.ceil(most * int(surge.rstrip("%")) / 100) if isinstance(surge, str) else surge
-        if settings is not None and hasattr(settings, "postgres"):
-            held[name_of(workload)] = (most + extra) * settings.postgres.pool_max
+        if postgres := getattr(settings, "postgres", None):
+            held[name_of(workload)] = (most + extra) * postgres.pool_max
     if sum(held.values()) > int(said[1]):
         parts = " + ".join(f"{name} {count}" for name, count in held.items())
         yield f"{README.name}: max_connections {said[1]} does not carry {parts} = {sum(held.values())}"

@@ -79,10 +79,11 @@ def ports(manifests: Manifests) -> Iterator[str]:
         (container, *_) = containers(workload)
         said = {port.get("name"): port["containerPort"] for port in container.get("ports", [])}
         listens = {}
-        if settings is not None and hasattr(settings, "shell"):
-            listens[HTTP_PORT] = settings.shell.http_listen
-        if settings is not None and hasattr(settings, "grpc") and GRPC_PORT in said:
-            listens[GRPC_PORT] = settings.grpc.listen
+        if shell := getattr(settings, "shell", None):
+            listens[HTTP_PORT] = shell.http_listen
+        # What serves gRPC to nobody may listen where it likes.
+        if (grpc := getattr(settings, "grpc", None)) and GRPC_PORT in said:
+            listens[GRPC_PORT] = grpc.listen
         for name in sorted(said.keys() - listens.keys()) if settings is not None else ():
             yield f"{title(workload)}: nothing listens on its port {name}"
         for name, listen in listens.items():
