@@ -55,8 +55,7 @@ class Topology:
         max_deliver: Deliveries after which the broker gives a message up. A last resort: attempts are counted in the
             database, and this ends only what no worker can even claim.
         duplicate_window_s: How long the stream of tickets knows a message by its id.
-        max_ack_pending: Bound of running work per stage and lane. At least max replicas x slots + max replicas
-            x (lanes - 1), or the last workers started would find nothing to do.
+        max_ack_pending: Bound of running work per stage and lane; see `ack_pending_needed`.
         global_cap: Unfinished designs admitted at most; JOBS holds over twice as many messages.
     """
 
@@ -204,6 +203,19 @@ class Topology:
 
     def _subject(self, subject: str) -> str:
         return f"{self.namespace}.{subject}" if self.namespace else subject
+
+
+def ack_pending_needed(*, replicas: int, slots: int) -> int:
+    """The least `max_ack_pending` of a stage's lanes, or the last workers started would find nothing to do.
+
+    Beyond what runs in its slots a worker may hold one message of each other lane: an idle one keeps a pull open on
+    each, and all may be answered at once.
+
+    Args:
+        replicas: Workers of the stage at most.
+        slots: Jobs that each of them runs at a time.
+    """
+    return replicas * slots + replicas * (len(Lane) - 1)
 
 
 def job_msg_id(job_id: UUID, publication: int) -> str:
