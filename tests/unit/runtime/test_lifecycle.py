@@ -10,9 +10,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
-from cutline.runtime.environment import SettingsError
+from cutline.runtime.environment import ListenAddress, SettingsError
+from cutline.runtime.http import HttpServer
 from cutline.runtime.lifecycle import BackgroundLoop, Lifecycle, Part, ServiceRuntime, serve
 
 PROGRAM = Path(__file__).parent / "service_program.py"
@@ -84,6 +86,34 @@ async def test_a_part_that_waits_for_others_work_has_its_grace_on_top() -> None:
         pass
 
     assert done == ["job"]
+
+
+async def test_probes_answer_while_others_work_is_waited_for() -> None:
+    """During a stop the process is alive and not ready, so that it is neither restarted nor sent anything."""
+    waits, go_on = asyncio.Event(), asyncio.Event()
+
+    class Waiting(Recorded):
+        async def stop(self) -> None:
+            """Waits until the test has asked."""
+            waits.set()
+            await go_on.wait()
+
+    runtime = ServiceRuntime()
+    http = HttpServer(ListenAddress("127.0.0.1", 0), readiness=runtime.readiness, exposition=bytes)
+    process = Lifecycle([http, Waiting("worker", [])])
+    await process.start()
+    runtime.readiness.begin()
+    runtime.stop()
+    stopping = asyncio.create_task(process.stop())
+    await waits.wait()
+
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{http.port}", trust_env=False) as client:
+        alive, ready = await client.get("/livez"), await client.get("/readyz")
+    go_on.set()
+    await stopping
+
+    assert (alive.status_code, ready.status_code) == (200, 503)
+    assert ready.json()["missing"] == {"service": "stopping"}
 
 
 @pytest.mark.parametrize("raises", [True, False])
