@@ -56,6 +56,11 @@ def opening_radius_mm(spec: ResolvedSpec) -> float:
     return blade_radius_mm(spec) + OPENED_SLACK_MM if spec.min_radius_mm > 0 else 0.0
 
 
+def drawn_wider_mm(spec: ResolvedSpec) -> float:
+    """How much wider what is left after opening is drawn, for the fit."""
+    return opening_radius_mm(spec) - blade_radius_mm(spec)
+
+
 def is_opened(spec: ResolvedSpec) -> bool:
     """Whether the border alone does not round convex corners enough."""
     return spec.border_mm < blade_radius_mm(spec)
@@ -81,8 +86,9 @@ def bordered_shape(art: BaseGeometry, spec: ResolvedSpec, *, sagitta_mm: float =
     reached = offset(solid, -EXACT * spec.min_radius_mm, sagitta_mm=sagitta_mm)
     kept = filled(offset(reached, opening_radius_mm(spec), sagitta_mm=sagitta_mm))
     # What is drawn wider for the fit is no art: whether a piece counts must not hang on it.
+    wider_mm = drawn_wider_mm(spec)
     return polygons_of(
-        MultiPolygon([part for part in kept.geoms if part.area - OPENED_SLACK_MM * part.length >= MIN_PIECE_MM2])
+        MultiPolygon([part for part in kept.geoms if part.area - wider_mm * part.length >= MIN_PIECE_MM2])
     )
 
 
@@ -95,10 +101,14 @@ def smoothed(pieces: MultiPolygon, spec: ResolvedSpec, slack_mm: float = SLACKS_
     least = blade_radius_mm(spec)
     radius = max(closing_radius_mm(spec), least)
     if least == 0:
-        return closed(pieces, radius) if radius > CHORDS_MM else filled(pieces)
+        shape = closed(pieces, radius) if radius > CHORDS_MM else filled(pieces)
+        # Chords take something off the tips of needles; the union gives it back, and more points.
+        return filled(shape.union(pieces)) if slack_mm > SLACKS_MM[0] else shape
     inwards = slack_mm if radius < least + slack_mm else 0.0
     outwards = 0.0
-    if spec.border_mm < least + inwards + CHORDS_MM and smallest_radius_mm(pieces) < WIDE * least:
+    # A bend of few degrees looks wider than it is: with more slack than usual, none is looked for.
+    bends = slack_mm > SLACKS_MM[0] or smallest_radius_mm(pieces) < WIDE * least
+    if spec.border_mm < least + inwards + CHORDS_MM and bends:
         outwards = inwards + CHORDS_MM + slack_mm
     if is_opened(spec):
         outwards = max(0.0, inwards + slack_mm - OPENED_SLACK_MM)

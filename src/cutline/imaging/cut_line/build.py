@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import product
 from typing import Final
 
@@ -25,14 +25,16 @@ from cutline.imaging.cut_line.border import (
     smoothed,
     wanted_shape,
 )
+from cutline.imaging.cut_line.fillets import filleted
 from cutline.imaging.cut_line.fit import fit_ring
-from cutline.imaging.cut_line.holes import InnerCuts, inner_cuts
+from cutline.imaging.cut_line.holes import InnerCuts, inner_cuts, roomier
 from cutline.imaging.cut_line.islands import NECK_MM, join_islands
 from cutline.imaging.cut_line.liner import liner_path, outline_of
 from cutline.imaging.cut_line.model import CutLine, Join, box_mm
 from cutline.imaging.cut_line.radius import eased
 from cutline.imaging.cut_line.rings import ring_points, smallest_radius_mm
 from cutline.imaging.cut_line.scale import Scaled, solve_scale
+from cutline.imaging.cut_line.spline import spline_of
 from cutline.imaging.outline import Outline
 from cutline.imaging.shapes import polygons_of
 
@@ -44,6 +46,15 @@ MOST_TOLERANCE_MM: Final = 0.025
 TRIES: Final = ((1.0, 0.0), (0.6, 0.0), (1.0, 0.07), (0.4, 0.0))
 """What is tried in turn where the line fails its own checks: a share of that tolerance, and how long edges are at least
 as a share of the least radius. Arcs of two offsets whose points alternate look like arcs with fewer points."""
+WIDER_SLACKS_MM: Final = (0.03, 0.06, 0.1)
+CLOSER_TRIES: Final = ((0.6, 0.0), (1.0, 0.07), (0.25, 0.0))
+"""What is tried besides where no try held the least radius, and the best came near."""
+SPLINES: Final = (0.2, 0.15, 0.1)
+"""The last that is tried then: splines whose steps, and whose smoothing, are these shares of the least radius.
+Smoothing narrows a circle by half of the square of its share; longer steps would bend too far where curvature jumps."""
+NEAR: Final = 0.5
+"""Share of the least radius that is near: a line that bends tighter follows a ragged edge, which nothing here mends."""
+USUAL_TRIES: Final = len(TRIES) * len(SLACKS_MM)
 STRAIGHT_TOLERANCE_MM: Final = 0.01
 MOST_EASED_MM: Final = 0.03
 """How far a point of the line may be moved at once to make a bend no tighter than allowed."""
@@ -56,10 +67,15 @@ CONTAINMENT_MM: Final = 0.05
 """Art with border may stand out of the finished line by this much at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Fitted:
     outer: tuple[BezierPath, ...]
     inner: tuple[BezierPath, ...]
+
+    @cached_property
+    def radius_mm(self) -> float:
+        """The tightest bend."""
+        return min(path.tightest[0] for path in (*self.outer, *self.inner))
 
 
 def build_cut_line(outline: Outline, spec: ResolvedSpec) -> CutLine:
@@ -82,39 +98,65 @@ def build_cut_line(outline: Outline, spec: ResolvedSpec) -> CutLine:
 
 def _fitted(pieces: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: ResolvedSpec) -> _Fitted:
     """The first try that holds everything, else the one that bends widest of those that are sound."""
-    best: tuple[float, _Fitted] | None = None
-    tolerance_mm = min(max(FIT_TOLERANCE_MM, PIXELS_TOLERANCE * scaled.mm_per_px), MOST_TOLERANCE_MM)
+    best: _Fitted | None = None
     shapes: dict[float, MultiPolygon] = {}
-    for (share, edge), slack_mm in product(TRIES, SLACKS_MM):
+    for number, (slack_mm, fit) in enumerate(_fits(scaled, spec)):
+        if number == USUAL_TRIES and (best is None or best.radius_mm < NEAR * spec.min_radius_mm):
+            break
         if slack_mm not in shapes:
             shapes[slack_mm] = smoothed(pieces, spec, slack_mm)
         shape = shapes[slack_mm]
         if slack_mm > SLACKS_MM[0] and shape.equals_exact(shapes[SLACKS_MM[0]], 0.0):
             continue  # a line that is closed with a wide radius has no use for slack
-        fit = partial(_fit, tolerance_mm=share * tolerance_mm, edge=edge, spec=spec)
-        tried = _tried(shape, holes, scaled, spec, fit)
+        cuts = holes.cut if number < USUAL_TRIES else tuple(roomier(hole, spec, slack_mm) for hole in holes.cut)
+        tried = _tried(shape, cuts, scaled, spec, fit)
         if not _is_sound(tried, scaled.bordered, shape):
             continue
-        radius_mm = min(path.tightest[0] for path in (*tried.outer, *tried.inner))
-        if radius_mm >= spec.min_radius_mm * HELD:
+        if tried.radius_mm >= spec.min_radius_mm * HELD:
             return tried
-        if best is None or radius_mm > best[0]:
-            best = radius_mm, tried
-    if best is not None:
-        return best[1]
-    # A ragged edge is followed by straight segments; findings about radius and complexity say what it is.
-    shape = smoothed(pieces, spec)
-    straight = _tried(shape, holes, scaled, spec, _straight)
-    if _is_sound(straight, scaled.bordered, shape):
-        return straight
+        if best is None or tried.radius_mm > best.radius_mm:
+            best = tried
+    return best or _edge_by_edge(shapes, holes.cut, scaled, spec)
+
+
+def _edge_by_edge(
+    shapes: dict[float, MultiPolygon], cuts: tuple[Polygon, ...], scaled: Scaled, spec: ResolvedSpec
+) -> _Fitted:
+    """Straight segments, their corners rounded where that holds the least radius.
+
+    A ragged edge leaves no room for that; findings about radius and complexity say what it is.
+    """
+    rounded = partial(filleted, radius_mm=blade_radius_mm(spec), tolerance_mm=STRAIGHT_TOLERANCE_MM)
+    ways: tuple[Callable[[Polygon], BezierPath], ...] = (rounded, _straight)
+    for corners, slack_mm in product(ways, (SLACKS_MM[0], SLACKS_MM[-1])):
+        tried = _tried(shapes[slack_mm], cuts, scaled, spec, corners)
+        if corners is rounded and tried.radius_mm < spec.min_radius_mm * HELD:
+            continue
+        if _is_sound(tried, scaled.bordered, shapes[slack_mm]):
+            return tried
     raise ArtworkError(
         Reason.CUT_LINE_IMPOSSIBLE,
         "No line without crossings follows this art; more smoothing or a larger border makes it simpler.",
     )
 
 
+def _fits(scaled: Scaled, spec: ResolvedSpec) -> Iterator[tuple[float, Callable[[Polygon], BezierPath]]]:
+    """What is tried in turn: the slack of the shape, and how its rings become paths."""
+    tolerance_mm = min(max(FIT_TOLERANCE_MM, PIXELS_TOLERANCE * scaled.mm_per_px), MOST_TOLERANCE_MM)
+    for tries, slacks_mm in ((TRIES, SLACKS_MM), (CLOSER_TRIES, WIDER_SLACKS_MM)):
+        for (share, edge), slack_mm in product(tries, slacks_mm):
+            yield slack_mm, partial(_fit, tolerance_mm=share * tolerance_mm, edge=edge, spec=spec)
+    radius_mm = blade_radius_mm(spec)
+    for share, slack_mm in product(SPLINES, WIDER_SLACKS_MM):
+        yield slack_mm, partial(spline_of, step_mm=share * radius_mm, smoothing_mm=share * radius_mm)
+
+
 def _tried(
-    shape: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: ResolvedSpec, fit: Callable[[Polygon], BezierPath]
+    shape: MultiPolygon,
+    cuts: tuple[Polygon, ...],
+    scaled: Scaled,
+    spec: ResolvedSpec,
+    fit: Callable[[Polygon], BezierPath],
 ) -> _Fitted:
     outer = _fill_box(tuple(fit(part) for part in shape.geoms), scaled.box)
     for _ in range(EASINGS if fit is not _straight else 0):
@@ -122,7 +164,7 @@ def _tried(
         if all(new.control is old.control for new, old in zip(eased_outer, outer, strict=True)):
             break
         outer = _fill_box(eased_outer, scaled.box)
-    inner = tuple(fit(part) if fit is _straight else _eased(fit(part), spec) for part in holes.cut)
+    inner = tuple(fit(part) if fit is _straight else _eased(fit(part), spec) for part in cuts)
     return _Fitted(tuple(path.rounded() for path in outer), tuple(path.rounded() for path in inner))
 
 

@@ -10,7 +10,7 @@ from shapely import MultiPolygon, Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.sticker_spec import ResolvedSpec
-from cutline.imaging.cut_line.border import is_opened, opening_radius_mm
+from cutline.imaging.cut_line.border import blade_radius_mm, is_opened, opening_radius_mm
 from cutline.imaging.shapes import closed, offset, opened, polygons_of
 
 MIN_WALL_MM: Final = 1.0
@@ -86,6 +86,13 @@ def blade_shape(hole: Polygon, spec: ResolvedSpec) -> list[Polygon]:
     if is_opened(spec):
         shape = closed(shape, radius)
     return [Polygon(part.exterior) for part in opened(shape, radius).geoms if part.area >= MIN_HOLE_MM2]
+
+
+def roomier(hole: Polygon, spec: ResolvedSpec, slack_mm: float) -> Polygon:
+    """An inner cut with its bends wider than asked for by a slack; the same where that would part it."""
+    radius = blade_radius_mm(spec) + slack_mm
+    parts = opened(closed(hole, radius), radius).geoms
+    return Polygon(parts[0].exterior) if len(parts) == 1 else hole
 
 
 def holds_art(hole: Polygon, art: MultiPolygon) -> bool:

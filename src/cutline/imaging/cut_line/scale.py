@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import shapely
-from shapely import MultiPolygon, affinity
+from shapely import MultiPolygon, affinity, box
+from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import SizeSource
 from cutline.domain.sticker_spec import DEFAULT_LONGER_SIDE_MM, LIMITS, ResolvedSpec
-from cutline.imaging.cut_line.border import bordered_shape, is_opened
+from cutline.imaging.cut_line.border import bordered_shape, drawn_wider_mm, is_opened
 from cutline.imaging.shapes import ARC_SAGITTA_MM, offset, polygons_of
 
 ROUNDS: Final = 40
@@ -191,7 +192,7 @@ class _Search:
             What was found, and the largest sticker known to be too small.
         """
         low, low_excess, low_scaled = 0.0, -1.0, None
-        high, high_excess = None, 0.0
+        high, high_excess, high_scaled = None, 0.0, None
         points = int(shapely.get_num_coordinates(art))
         for number in range(ROUNDS):
             self.points_left -= points
@@ -205,7 +206,7 @@ class _Search:
                 low, low_excess = scale, excess
                 low_scaled = scaled if not scaled.bordered.is_empty else low_scaled
             else:
-                high, high_excess = scale, excess
+                high, high_excess, high_scaled = scale, excess, scaled
             if high is None:
                 scale *= min(max(1 / (1 + excess), 1.0002), 2.0) if excess > -0.99 else 1.5
                 continue
@@ -215,10 +216,18 @@ class _Search:
             # A secant alone creeps towards a jump.
             share = 0.5 if number % 3 == HALVED else -low_excess / (high_excess - low_excess)
             scale = low + (high - low) * min(max(share, 0.02), 0.98)
+        if high_scaled is not None and self._is_drawn_too_long(high_scaled.bordered):
+            return _resized(high_scaled, 1 / (1 + high_excess)), None
         return None, low_scaled
 
+    def _is_drawn_too_long(self, shape: MultiPolygon) -> bool:
+        """Whether only what is drawn wider for the fit makes a shape too long: nothing is left out for that."""
+        x_min, y_min, x_max, y_max = shape.bounds
+        wider = drawn_wider_mm(self.spec) + self.sagitta_mm
+        return _excess(box(x_min + wider, y_min + wider, x_max - wider, y_max - wider), self.spec) <= 0
 
-def _excess(shape: MultiPolygon, spec: ResolvedSpec) -> float:
+
+def _excess(shape: BaseGeometry, spec: ResolvedSpec) -> float:
     """How much the binding side is too long, as a share of it; -1 if nothing is there."""
     if shape.is_empty:
         return -1.0
@@ -233,12 +242,12 @@ def _excess(shape: MultiPolygon, spec: ResolvedSpec) -> float:
 def _at_scale(art_px: MultiPolygon, scale: float, spec: ResolvedSpec, arcs_mm: float = ARC_SAGITTA_MM) -> Scaled:
     art = affinity.scale(art_px, scale, scale, origin=(0, 0))
     bordered = bordered_shape(art, spec, sagitta_mm=arcs_mm)
-    box = bordered.bounds
+    bounds = bordered.bounds
     if not is_opened(spec):  # the arcs of an offset are polygons, whose box is a little too small
         x_min, y_min, x_max, y_max = art.bounds
         border = spec.border_mm
-        box = (x_min - border, y_min - border, x_max + border, y_max + border)
-    return Scaled(art, bordered, box, scale, size_source(spec))
+        bounds = (x_min - border, y_min - border, x_max + border, y_max + border)
+    return Scaled(art, bordered, bounds, scale, size_source(spec))
 
 
 def _resized(scaled: Scaled, factor: float) -> Scaled:
