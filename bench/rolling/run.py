@@ -16,6 +16,7 @@ from bench.rolling.books import Books, read_books
 from bench.rolling.rollout import Restart, roll_out
 from bench.rolling.traffic import Latency, Traffic
 from cutline.client import ClientSettings
+from cutline.client.specs import SpecFields
 from cutline.domain.outputs import OutputFormat
 from cutline.embedded.stack import EmbeddedStack, StackPlan
 
@@ -41,6 +42,7 @@ class Schedule:
         calm_s: How long it goes on before the first restart and after the last.
         replicas: Processes of every kind.
         art: What is submitted.
+        fields: The sticker wanted of it.
         files: Artifacts of each design.
         modules: What runs in place of the workers.
         drain_s: After this, counted from the last submit, a watcher counts as not served.
@@ -51,6 +53,7 @@ class Schedule:
     calm_s: float
     replicas: int
     art: Art = order
+    fields: SpecFields = field(default_factory=lambda: SpecFields(width_mm=60))
     files: int = 2
     modules: Mapping[str, str] = field(default_factory=lambda: _PLAIN_WORK)
     drain_s: float = 180.0
@@ -79,6 +82,16 @@ QUICK: Final = Schedule(per_s=2, calm_s=2, replicas=1)
 PIXELS: Final = Schedule(
     per_s=1, calm_s=10, replicas=2, art=disc, files=len(OutputFormat), modules=_NO_MODULES, drain_s=900
 )
+SHORT: Final = Schedule(
+    per_s=1,
+    calm_s=2,
+    replicas=1,
+    art=disc,
+    fields=SpecFields(width_mm=60, output_formats=("PRINT_PDF",), mockup_scenes=("peel",)),
+    files=1,
+    modules=_NO_MODULES,
+)
+"""For a stack that has pixels and more to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +128,8 @@ async def run(
         StartError: A new process did not become ready.
     """
     settings = ClientSettings.from_env(stack.client_environment())
-    async with Traffic(settings, schedule.art, schedule.per_s, title=f"rolling {uuid4()}") as traffic:
+    title = f"rolling {uuid4()}"
+    async with Traffic(settings, schedule.art, schedule.per_s, title=title, fields=schedule.fields) as traffic:
         begun_s = time.time()
         await asyncio.sleep(schedule.calm_s)
         rolling_s = time.time()

@@ -17,6 +17,7 @@ from bench.rolling.art import Art
 from bench.watch_faults.hearing import Hearing, Strike
 from bench.watch_faults.watchers import SdkWatcher
 from cutline.client import AsyncClient, ClientError, ClientSettings
+from cutline.client.specs import SpecFields
 from cutline.v1 import job_pb2
 
 CLIENTS: Final = 4
@@ -71,6 +72,7 @@ class Traffic:
         art: What is submitted.
         per_s: Submits a second.
         title: Of every design, so that the books can tell them from others.
+        fields: The sticker wanted of everything.
         of_all: Watchers of every design, beside the one that each design has.
         submits: What was answered so far.
         watchers: Every design's own.
@@ -81,6 +83,7 @@ class Traffic:
     art: Art
     per_s: float
     title: str
+    fields: SpecFields
     of_all: int = 2
     submits: list[Submit] = field(default_factory=list)
     watchers: dict[str, SdkWatcher] = field(default_factory=dict)
@@ -150,8 +153,8 @@ class Traffic:
                 filename=f"art-{number}.png",
                 media_type="image/png",
                 title=self.title,
-                width_mm=60,
                 job=job_pb2.JobOptions(lane=LANES[number % len(LANES)]),
+                **self.fields,
             )
         except ClientError as error:
             self.submits.append(Submit(due_s, time.time() - due_s, None, f"{type(error).__name__}: {error}"))

@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.rolling.run import SHORT
 from cutline.client import AsyncClient, ClientSettings
-from cutline.embedded.stack import EmbeddedStack, StackPlan
+from cutline.embedded.stack import EmbeddedStack
 from tests.support.span_collector import SpanCollector
 
 
@@ -34,7 +35,7 @@ async def stack(span_collector: SpanCollector) -> AsyncIterator[EmbeddedStack]:
 async def secure_stack() -> AsyncIterator[EmbeddedStack]:
     """All of it secured: TLS everywhere, three nodes of NATS with users, six deployments with an address to spare."""
     with tempfile.TemporaryDirectory(prefix="cutline-secure-") as folder:
-        async with EmbeddedStack(Path(folder), plan=StackPlan(secure=True, spares=1)) as running:
+        async with EmbeddedStack(Path(folder), plan=SHORT.plan()) as running:
             yield running
 
 

@@ -16,6 +16,7 @@ import nats.errors
 import pytest
 from nats.aio.client import Client as NatsClient
 
+from bench.rolling.run import SHORT, run
 from cutline.client import AsyncClient
 from cutline.embedded.nats_security import NKey
 from cutline.embedded.ports import LOOPBACK
@@ -147,14 +148,23 @@ async def test_plaintext_is_refused_by_the_broker(stack: EmbeddedStack) -> None:
 
 @pytest.mark.parametrize("kind", SERVING)
 async def test_plaintext_is_refused_by_every_grpc_server(stack: EmbeddedStack, kind: str) -> None:
-    """A channel without TLS reaches no method."""
-    running = stack.targets[kind][0]
-    async with grpc.aio.insecure_channel(running) as channel:
-        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/grpc.health.v1.Health/Check")
+    """A channel without TLS reaches no method where one with TLS does."""
+    assert stack.servers.certificates is not None
+    target = stack.targets[kind][0]
+    trusting = grpc.ssl_channel_credentials(stack.servers.certificates.authority.read_bytes())
+    async with grpc.aio.secure_channel(target, trusting) as channel:
+        await health(channel)
+    async with grpc.aio.insecure_channel(target) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await call(b"", timeout=WITHIN_S)
+            await health(channel)
 
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def health(channel: grpc.aio.Channel) -> None:
+    """Asks a server for its health, as probes do, which takes no key."""
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/grpc.health.v1.Health/Check")
+    await call(b"", timeout=WITHIN_S)
 
 
 async def test_a_grpc_server_is_not_who_nobody_vouches_for(stack: EmbeddedStack) -> None:
@@ -212,3 +222,13 @@ async def test_operators_reach_the_queues_at_their_own_address(stack: EmbeddedSt
 
     assert code == 0, printed
     assert "imaging" in printed
+
+
+@pytest.mark.timeout(300)
+async def test_nothing_is_lost_while_every_service_is_restarted_in_turn(stack: EmbeddedStack) -> None:
+    """Submitted and watched all the while, each design is made once, and no client notices anything."""
+    outcome = await run(stack, SHORT)
+
+    assert outcome.books.wrong == []
+    assert [restart.deployment for restart in outcome.restarts] == [kind.name for kind in stack.plan.deployments]
+    assert outcome.books.accepted == outcome.books.finished > len(outcome.restarts)
