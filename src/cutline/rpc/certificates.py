@@ -36,30 +36,24 @@ class ServerCertificates:
 
     Args:
         settings: Where they are.
+
+    Raises:
+        TlsFileError: They cannot be used now.
     """
 
     def __init__(self, settings: GrpcTlsSettings) -> None:
         self._settings = settings
-        self._shown: _Shown | None = None
+        self._shown = self._load()
         self._problem = ""
         self._one_at_a_time = threading.Lock()
 
     def credentials(self) -> grpc.ServerCredentials:
-        """What the server is bound with; it goes on reading the files.
-
-        Raises:
-            TlsFileError: They cannot be used now.
-        """
-        self._shown = shown = self._load()
+        """What the server is bound with; it goes on reading the files."""
         return grpc.dynamic_ssl_server_credentials(
-            shown.configuration(),
+            self._shown.configuration(),
             self._renewed,  # type: ignore[arg-type]  # None means that nothing is new, which the types do not know
             require_client_authentication=self._settings.client_ca_path is not None,
         )
-
-    def _load(self) -> _Shown:
-        path = self._settings.client_ca_path
-        return _Shown(self._settings.pair.load(), None if path is None else load_roots(path))
 
     def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
         """What differs from what is shown, or None; called by threads of gRPC before each handshake.
@@ -69,7 +63,7 @@ class ServerCertificates:
         """
         with self._one_at_a_time:
             try:
-                found = self._load()
+                found = self._shown if self._read() == self._shown else self._load()
             except TlsFileError as error:
                 if str(error) != self._problem:
                     log.error("rpc.certificates_unusable", problem=str(error))  # noqa: TRY400  (the message says it all)
@@ -81,3 +75,16 @@ class ServerCertificates:
             self._shown = found
             log.info("rpc.certificates_renewed")
             return found.configuration()
+
+    def _load(self) -> _Shown:
+        path = self._settings.client_ca_path
+        return _Shown(self._settings.pair.load(), None if path is None else load_roots(path))
+
+    def _read(self) -> _Shown:
+        """The files unjudged, which costs nothing beside a handshake; nearly always they are the ones seen last."""
+        path = self._settings.client_ca_path
+        try:
+            return _Shown(self._settings.pair.read_bytes(), None if path is None else path.read_bytes())
+        except OSError as error:
+            message = f"{path} cannot be read ({error.strerror or type(error).__name__})"
+            raise TlsFileError(message) from error

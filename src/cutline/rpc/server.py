@@ -141,6 +141,8 @@ class RpcServer:
             )
             if not self._settings.reuse_port:
                 msg += "; CUTLINE_GRPC_REUSEPORT=on lets several processes of one user share a port (Linux)"
+            if tls is not None:
+                msg += f"; or gRPC cannot use {tls.pair.certificate_path}: RSA from 2048 bits, or ECDSA P-256 or P-384"
             raise RuntimeError(msg) from error
 
     async def _pause(self) -> None:

@@ -6,6 +6,7 @@ here keeps what it has read, and a certificate is never taken with the key of an
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Final, Self
 
 from cutline.runtime.environment import EnvReader
 
+_CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _READS: Final = 10
 """How often files are read again that were replaced meanwhile."""
 
@@ -65,24 +67,37 @@ class KeyPairFiles:
         Raises:
             TlsFileError: A file cannot be read, or they are no pair.
         """
+        return self.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+
+    def load_into(self, context: ssl.SSLContext) -> KeyPair:
+        """Has a context show the certificate; what it shows is what is returned.
+
+        Raises:
+            TlsFileError: A file cannot be read, or they are no pair.
+        """
         for _ in range(_READS):
-            pair = self._bytes()
-            problem = self._problem()
-            if self._bytes() == pair:  # what was judged is what was read
+            pair = self.read_bytes()
+            problem = self._load_once(context)
+            if self.read_bytes() == pair:  # what was judged is what was read
                 if problem:
                     raise TlsFileError(problem)
                 return pair
         message = f"{self.certificate_path} and {self.key_path} are being written"
         raise TlsFileError(message)
 
-    def _bytes(self) -> KeyPair:
+    def read_bytes(self) -> KeyPair:
+        """What the files hold now, whether or not it can be used.
+
+        Raises:
+            TlsFileError: A file cannot be read.
+        """
         try:
             return KeyPair(self.certificate_path.read_bytes(), self.key_path.read_bytes())
         except OSError as error:
             raise TlsFileError(_unreadable(error)) from error
 
-    def _problem(self) -> str:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    def _load_once(self, context: ssl.SSLContext) -> str:
+        """Says what is wrong; empty where nothing is."""
         try:
             context.load_cert_chain(self.certificate_path, self.key_path, password=_refuse_password)
         except _EncryptedKeyError:
@@ -90,7 +105,8 @@ class KeyPairFiles:
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":
                 return f"the key in {self.key_path} is not the one of the certificate in {self.certificate_path}"
-            return f"{self.certificate_path} and {self.key_path} are no certificate and key in PEM form"
+            why = f"cannot be used ({error.reason})" if error.reason else "are no certificate and key in PEM form"
+            return f"{self.certificate_path} and {self.key_path} {why}"
         except OSError as error:
             return _unreadable(error)
         return ""
@@ -131,10 +147,9 @@ class ClientTls:
             TlsFileError: A file cannot be used.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies, and compares the name
-        context.load_verify_locations(cadata=load_roots(self.ca_path).decode("ascii"))
+        context.load_verify_locations(cadata=_without_remarks(load_roots(self.ca_path)))
         if self.pair is not None:
-            self.pair.load()
-            context.load_cert_chain(self.pair.certificate_path, self.pair.key_path, password=_refuse_password)
+            self.pair.load_into(context)
         return context
 
 
@@ -166,11 +181,16 @@ def load_roots(path: Path) -> bytes:
         raise TlsFileError(_unreadable(error)) from error
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context.load_verify_locations(cadata=roots.decode("ascii"))
-    except (ssl.SSLError, ValueError):  # a text that is not ASCII, or empty, is a ValueError
+        context.load_verify_locations(cadata=_without_remarks(roots))
+    except (ssl.SSLError, ValueError):  # nothing at all is a ValueError
         message = f"{path} holds no certificate in PEM form"
         raise TlsFileError(message) from None
     return roots
+
+
+def _without_remarks(pem: bytes) -> str:
+    """The certificates alone: bundles name them between, in letters that OpenSSL does not take."""
+    return "\n".join(found.decode("ascii", "replace") for found in _CERTIFICATE.findall(pem))
 
 
 class _EncryptedKeyError(Exception):

@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from cutline.domain.errors import Reason
+from cutline.runtime.lifecycle import Lifecycle
 from tests.integration.rpc.conftest import Served, Serving
 
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
@@ -102,6 +103,27 @@ async def test_a_stop_lets_running_calls_finish(serving: Serving) -> None:
         await stopping
         assert (await (await running)).id == "done"
         assert await (await served.create_upload()).code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_long_grace_is_granted(serving: Serving) -> None:
+    """Running calls are answered although the stop takes longer than that of parts which wait for nobody."""
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer() -> str:
+        began.set()
+        await go_on.wait()
+        return "done"
+
+    async with serving(answer, drain_grace_s=600.0) as served:
+        process = Lifecycle([served.server], stop_timeout_s=0.001)
+        process._begun.append(served.server)
+        running = asyncio.create_task(served.create_upload())
+        await began.wait()
+        stopping = asyncio.create_task(process.stop())
+        await served.server.drain.wait()
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+        await stopping
+        assert (await (await running)).id == "done"
 
 
 async def test_health_follows_readiness(serving: Serving) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cutline.runtime.environment import EnvReader, SettingsError
 from cutline.runtime.settings import GrpcTlsSettings, PostgresSettings, S3Settings
@@ -56,6 +60,7 @@ def test_a_pair_is_read_as_it_is_now(files: Path) -> None:
         ("own.pem", "other.key", r"the key in .*/other\.key is not the one of the certificate in .*/own\.pem"),
         ("own.pem", "text", r"are no certificate and key in PEM form"),
         ("text", "own.key", r"are no certificate and key in PEM form"),
+        ("weak.pem", "weak.key", r"/weak\.pem and .*/weak\.key cannot be used \(EE_KEY_TOO_SMALL\)"),
         ("own.pem", "locked.key", r"the key in .*/locked\.key wants a password"),
         ("none.pem", "own.key", r"/none\.pem cannot be read \(No such file or directory\)"),
         ("own.pem", "", r"cannot be read \(Is a directory\)"),
@@ -68,23 +73,35 @@ def test_what_is_no_pair_is_refused(files: Path, certificate: str, key: str, pro
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
     )
     (files / "locked.key").write_bytes(locked)
+    _write_weak_pair(files)
 
     with pytest.raises(TlsFileError, match=problem):
         _pair(files, certificate, key).load()
 
 
+def _write_weak_pair(files: Path) -> None:
+    key = rsa.generate_private_key(65537, 1024)  # noqa: S505  (too weak on purpose)
+    name = x509.Name([])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    weak = made.not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    (files / "weak.pem").write_bytes(weak.public_bytes(serialization.Encoding.PEM))
+    pem, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (files / "weak.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, pem, plain))
+
+
 def test_files_replaced_while_they_are_read_are_read_again(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A renewal between certificate and key gives the new pair, never half of each."""
-    pair, judged = _pair(files, "own.pem", "own.key"), KeyPairFiles._problem
+    pair, judged = _pair(files, "own.pem", "own.key"), KeyPairFiles._load_once
     renewals = iter([OTHER])
 
-    def renewed_meanwhile(self: KeyPairFiles) -> str:
+    def renewed_meanwhile(self: KeyPairFiles, context: ssl.SSLContext) -> str:
         for leaf in renewals:
             leaf.cert_chain_pems[0].write_to_path(self.certificate_path)
             leaf.private_key_pem.write_to_path(self.key_path)
-        return judged(self)
+        return judged(self, context)
 
-    monkeypatch.setattr(KeyPairFiles, "_problem", renewed_meanwhile)
+    monkeypatch.setattr(KeyPairFiles, "_load_once", renewed_meanwhile)
 
     assert pair.load().key == OTHER.private_key_pem.bytes()
     assert pair.load().certificate == OTHER.cert_chain_pems[0].bytes()
@@ -98,6 +115,16 @@ def test_roots_hold_a_certificate(files: Path, content: bytes) -> None:
 
     with pytest.raises(TlsFileError, match=r"/ca\.pem holds no certificate in PEM form"):
         load_roots(files / "ca.pem")
+
+
+def test_a_bundle_of_roots_may_have_remarks_in_any_letters(files: Path) -> None:
+    """Bundles of public roots name each authority in its own language between the certificates."""
+    other = trustme.CA().cert_pem.bytes()
+    bundle = "# Főtanúsítvány\n".encode() + AUTHORITY.cert_pem.bytes() + "# Zaufana Główna\n".encode() + other
+    (files / "ca.pem").write_bytes(bundle)
+
+    assert load_roots(files / "ca.pem") == bundle
+    assert len(ClientTls(files / "ca.pem").context().get_ca_certs()) == 2
 
 
 def test_a_client_reads_renewed_files_for_each_connection(files: Path) -> None:
