@@ -62,6 +62,10 @@ class BrokerClient(Client):
             if reader is not None and isinstance(why := reader.exception(), ssl.SSLError):
                 raise why from error
             raise
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None and writer.get_extra_info("ssl_object") is not None:
+            # The client makes its end of TLS as if it were a plain stream, which the loop complains of at every end.
+            writer.transport.get_protocol()._over_ssl = True  # noqa: SLF001  (the streams of asyncio set it so)
 
     def _throw_away(self) -> None:
         for name in ("_io_writer", "_bare_io_writer"):  # with TLS and below it
