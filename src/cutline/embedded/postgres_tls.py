@@ -21,7 +21,11 @@ _PROGRAM: Final = Path(__file__).with_name("postgres_tls_front.py")
 
 
 class PostgresTls(Server):
-    """`postgres_tls_front.py` before a PostgreSQL without OpenSSL; programs of the stack know this address alone."""
+    """`postgres_tls_front.py` before a PostgreSQL without OpenSSL; programs of the stack know this address alone.
+
+    Attributes:
+        mutual: Whether clients need a certificate of the same authority.
+    """
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class PostgresTls(Server):
             order: For its leash.
         """
         super().__init__("postgres-tls", log_path)
+        self.mutual = mutual
         self._postgres = postgres
         self._front = Front(
             host=LOOPBACK,

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from cutline.client import ClientSettings
 from cutline.client.channels import http_client
-from cutline.client.proxies import channel_options
+from cutline.client.proxies import channel_options, shared_host
 
 NOBODY_LISTENS = "http://127.0.0.1:9"
 
@@ -72,3 +72,18 @@ async def test_calls_on_this_machine_need_no_proxy(monkeypatch: pytest.MonkeyPat
 def test_only_targets_on_this_machine_go_past_the_proxy(target: str, here: bool) -> None:
     """Other machines are reached as the environment says."""
     assert bool(channel_options(target)) is here
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        ("ipv4:127.0.0.1:7001,127.0.0.1:7002", "127.0.0.1"),
+        ("ipv6:[::1]:7001,[::1]:7002", "::1"),
+        ("ipv4:10.0.0.1:443,10.0.0.2:443", ""),
+        ("127.0.0.1:7001", ""),
+        ("dns:///ingest.example:443", ""),
+    ],
+)
+def test_several_addresses_are_verified_by_the_host_they_share(target: str, host: str) -> None:
+    """A certificate names a host, never a list of addresses."""
+    assert shared_host(target) == host
