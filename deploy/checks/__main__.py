@@ -62,6 +62,7 @@ def main() -> int:
 def check(report: Report, *, every: bool) -> None:
     """Runs every step."""
     found = rendering.committed()
+    report.step("generated sources are what they are made of", rendering.stale_sources)
     report.step("the committed output is what the manifests render to", rendering.drift)
     combined: dict[Composition, Manifests] = {}
     wanted = rendering.combinations(every=every)

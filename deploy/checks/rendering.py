@@ -164,11 +164,14 @@ def write_rendered() -> list[Path]:
 
 
 def drift() -> list[str]:
-    """How generated files and the committed output differ from what they are made of, one sentence each."""
+    """How the committed output differs from what is rendered now, one sentence each.
+
+    Raises:
+        NoKubectlError: There is nothing to render it with.
+    """
     wanted = {composition.committed: composition for composition in deployed()}
     stale = sorted(set(RENDERED.glob("*.yaml")) - wanted.keys())
     return [
-        *(f"{path.relative_to(ROOT)}: is not what it is made of; run make k8s-render" for path in generate.stale()),
         *(f"{path.relative_to(ROOT)}: nothing renders to it any more" for path in stale),
         *(
             f"{path.relative_to(ROOT)}: is not what {composition.name} renders to; run make k8s-render"
@@ -176,6 +179,11 @@ def drift() -> list[str]:
             if not path.exists() or path.read_text(encoding="utf-8") != render(composition)
         ),
     ]
+
+
+def stale_sources() -> list[str]:
+    """Which sources that are themselves generated differ from what they are made of, one sentence each."""
+    return [f"{path.relative_to(ROOT)}: is not what it is made of; run make k8s-render" for path in generate.stale()]
 
 
 def _pairwise(names: Sequence[str]) -> set[frozenset[str]]:
