@@ -105,11 +105,12 @@ def print_report(report: Mapping[str, Any]) -> None:
 
 
 def _print_doorbells(kept: Mapping[str, float]) -> None:
-    memory, disk = kept["memory_bytes"], kept["disk_bytes"]
     print(
-        f"\n{kept['designs']:,} designs that rang {kept['rings']} times: {memory:,.0f} bytes of the broker's memory each,"
+        f"\nthe broker, for each of {kept['designs']:,} designs that rang {kept['rings']} times within the stream's age"
     )
-    print(f"its garbage collector's slack included, and {disk:,.0f} bytes of its disk")
+    print(f"  {'memory as it comes, bytes':40}{kept['memory_bytes']:>10,.0f}")
+    print(f"  {'memory, collected all the time, bytes':40}{kept['live_memory_bytes']:>10,.0f}")
+    print(f"  {'disk, bytes':40}{kept['disk_bytes']:>10,.0f}")
 
 
 def _print_rows(title: str, figures: Mapping[str, Any], unit: float, digits: int) -> None:

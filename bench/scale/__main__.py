@@ -2,7 +2,8 @@
 
 Service times, starts and transfers come from bench/results/costs.json, every setting of autoscaling and release from
 deploy/k8s; what neither knows is an assumption of `bench.scale.assumptions`, which options set. Each figure is
-the median of several runs; the same seeds give the same figures. Prints a table, writes bench/results/scale.json and scale.png.
+the median of several runs; the same seeds give the same figures. Prints a table, writes scale.json and scale.png to
+bench/results.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bench.scale.assumptions import Cluster, LaunchDay
 from bench.scale.chart import write_chart
 from bench.scale.costs import JobTimes, read_costs
 from bench.scale.scenarios import Row, as_json, middle, play, scenarios
-from bench.scale.settings import read_settings
+from bench.scale.settings import DeploySettings, read_settings
 from cutline.domain.states import Stage
 
 RESULTS: Final = Path(__file__).parents[1] / "results"
@@ -45,7 +46,7 @@ def main() -> None:
             _print_row(rows[-1])
     if options.quick:
         return
-    RESULTS.joinpath("scale.json").write_text(json.dumps(_report(seeds, cluster, day, times, rows)) + "\n")
+    RESULTS.joinpath("scale.json").write_text(json.dumps(_report(seeds, settings, cluster, day, times, rows)) + "\n")
     write_chart(rows, day, RESULTS / "scale.png")
 
 
@@ -70,10 +71,11 @@ def _of(group: Any, options: argparse.Namespace) -> Any:
 
 
 def _report(
-    seeds: Sequence[int], cluster: Cluster, day: LaunchDay, times: JobTimes, rows: Sequence[Row]
+    seeds: Sequence[int], settings: DeploySettings, cluster: Cluster, day: LaunchDay, times: JobTimes, rows: Sequence[Row]
 ) -> dict[str, Any]:
     return {
         "seeds": [*seeds],
+        "settings": asdict(settings),
         "cluster": asdict(cluster),
         "day": asdict(day),
         "job_s": {stage.value: round(times.mean_s(stage), 4) for stage in Stage},
