@@ -125,12 +125,11 @@ class LocalImages:
         """
         self._make_base()
         pip = self._folder / "pip.conf"
-        index = os.environ.get("PIP_INDEX_URL")
-        pip.write_text(f"[global]\ncert = /{_ROOTS}\n" + (f"index-url = {index}\n" if index else ""), encoding="utf-8")
+        pip.write_text(f"[global]\ncert = /{_ROOTS}\n", encoding="utf-8")
         self._run(
             (str(CHECKOUT / "deploy" / "docker" / "build.sh"), service),
             BASE_IMAGE=BASE,
-            PIP_CONFIG=str(pip),
+            PIP_CONFIG=os.environ.get("PIP_CONFIG", str(pip)),
             BUILD_FLAGS="--isolation chroot --pull-never --quiet",
         )
         container = self._run(("buildah", "from", f"localhost/cutline-{service}"))
