@@ -91,6 +91,8 @@ lock: $(VENV)/dev.stamp ## Compile the locks anew; ARGS=--upgrade takes newer ve
 	@$(LOCK) $(PINNED) --extra services --extra mockup --output-file requirements/mockup.txt
 	@$(LOCK) $(PINNED) --extra status --output-file requirements/status.txt
 	@$(LOCK:pyproject.toml=deploy/checks/tools.in) --output-file deploy/checks/tools.txt
+	@$(LOCK:pyproject.toml=deploy/docker/builder.in) $(PINNED) --output-file deploy/docker/builder.txt
+	@$(LOCK:pyproject.toml=deploy/schemas/schemas.in) --no-deps --output-file deploy/schemas/schemas.txt
 
 ##@ Measure
 bench-submit: $(RUN_STAMP) ## Submits per second and their latency

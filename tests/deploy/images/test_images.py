@@ -134,6 +134,15 @@ def test_a_lock_holds_what_its_packages_need(service: str) -> None:
     assert missing == {}
 
 
+def test_what_builds_from_source_is_locked_too() -> None:
+    """The one package that comes as source is built by the locked setuptools, of the version that the tests use."""
+    text = (DEPLOY / "docker" / "builder.txt").read_text("utf-8")
+    (builder,) = pins_of(text, "3.11.14")
+    dev = (ROOT / "requirements" / "dev.txt").read_text("utf-8")
+    assert builder in pins_of(dev, "3.11.14")
+    assert builder.hashes
+
+
 # Refuses the top-level packages of the first argument, as if they were not installed.
 _FENCE: Final = """
 import importlib.abc, json, sys
