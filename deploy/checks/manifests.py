@@ -95,6 +95,16 @@ def all_containers(workload: Document) -> list[Document]:
     return [*first, *containers(workload)]
 
 
+def ports_of(workload: Document) -> dict[str, int]:
+    """The numbers of a workload's ports by their names."""
+    return {port["name"]: port["containerPort"] for port in containers(workload)[0].get("ports", [])}
+
+
+def port_number(port: int | str, named: Mapping[str, int]) -> int | None:
+    """The number of a port that is said by its number or its name; None for a name that is not there."""
+    return named.get(port) if isinstance(port, str) else port
+
+
 def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
     """Whether a label selector, as in a PodDisruptionBudget, takes what has these labels; an empty one takes all."""
     if selector is None:

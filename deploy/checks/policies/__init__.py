@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.checks.policies import network, scaling, secrets, settings, workloads
+from deploy.checks.policies import network, routing, scaling, secrets, settings, workloads
 from deploy.checks.policies.policy import Policy
 
 POLICIES: Final[tuple[Policy, ...]] = (
@@ -12,5 +12,6 @@ POLICIES: Final[tuple[Policy, ...]] = (
     *settings.POLICIES,
     *secrets.POLICIES,
     *scaling.POLICIES,
+    *routing.POLICIES,
     *network.POLICIES,
 )

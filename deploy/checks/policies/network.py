@@ -1,15 +1,16 @@
-"""Rules of who reaches whom: Services lead to pods, and policies let through what is needed and nothing else."""
+"""Rules of who reaches whom: network policies let through what the services need, and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from deploy.checks.manifests import Document, Manifests, containers, name_of, pod_labels, selected, selects, title
+from deploy.checks.manifests import Document, Manifests, name_of, pod_labels, port_number, ports_of, selects, title
 from deploy.checks.policies.environment import reading_of
-from deploy.checks.policies.policy import everywhere, in_production
-from deploy.checks.policies.workloads import GRPC_PORT, HTTP_PORT, ours, services
+from deploy.checks.policies.policy import in_production
+from deploy.checks.policies.workloads import GRPC_PORT, HTTP_PORT, ours
 
 NAMESPACE: Final = "cutline"
 
@@ -31,13 +32,8 @@ class Place:
     ports: Mapping[str, int]
 
 
-def _elsewhere(namespace: str, **labels: str) -> Place:
-    return Place(
-        namespace,
-        {"kubernetes.io/metadata.name": namespace},
-        {key.replace("__", "/").replace("_", "."): value for key, value in labels.items()},
-        {},
-    )
+def _elsewhere(namespace: str) -> Place:
+    return Place(namespace, {"kubernetes.io/metadata.name": namespace}, {}, {})
 
 
 DNS: Final = Place("DNS", {"kubernetes.io/metadata.name": "kube-system"}, {"k8s-app": "kube-dns"}, {})
@@ -63,74 +59,6 @@ _NEEDED_PORTS: Final = {
 }
 _TRIED_PORTS: Final = (22, 53, 80, 443, 4222, 4317, 5432, 6222, 8222, 8333)
 _CALLERS: Final = {"ingest-api": (GATEWAY, CLIENT), "status": (GATEWAY, CLIENT), "ingest-admin": (GATEWAY, OPERATOR)}
-
-
-@everywhere
-def services_reach_pods(manifests: Manifests) -> Iterator[str]:
-    """Every Service leads to the pods of one Deployment, at ports that they have, and says when it speaks gRPC."""
-    for service in manifests.of_kind("Service"):
-        spec = service["spec"]
-        targets = [] if not spec.get("selector") else list(selected(manifests, {"matchLabels": spec["selector"]}))
-        if len(targets) != 1:
-            yield f"{title(service)}: leads to {', '.join(map(title, targets)) or 'nobody'}"
-            continue
-        known = _ports_of(targets[0])
-        for port in spec["ports"]:
-            number = _number(port.get("targetPort", port["port"]), known)
-            if number not in known.values():
-                yield f"{title(service)}: {title(targets[0])} has no port {port.get('targetPort', port['port'])}"
-            elif spec.get("clusterIP") == "None" and port["port"] != number:
-                yield f"{title(service)}: is headless and maps {port['port']} to {number}, which it cannot"
-            if port.get("name") == GRPC_PORT and port.get("appProtocol") != "grpc":
-                yield f"{title(service)}: does not say that {port['port']} speaks gRPC"
-
-
-@everywhere
-def services_complete(manifests: Manifests) -> Iterator[str]:
-    """Every Deployment that serves gRPC has a Service, and a headless one for clients that balance by themselves."""
-    for deployment in services(manifests):
-        if GRPC_PORT not in _ports_of(deployment):
-            continue
-        name = name_of(deployment)
-        for wanted, headless in ((name, False), (f"{name}-headless", True)):
-            service = manifests.find("Service", wanted)
-            if service is None:
-                yield f"{title(deployment)}: has no Service {wanted}"
-            elif (service["spec"].get("clusterIP") == "None") is not headless:
-                yield f"{title(service)}: is {'not ' if headless else ''}headless"
-
-
-@everywhere
-def routes_reach_services(manifests: Manifests) -> Iterator[str]:
-    """Every route of a gateway leads to a Service and a port of it, through a listener that is there."""
-    listeners = {
-        (name_of(gateway), listener["name"])
-        for gateway in manifests.of_kind("Gateway")
-        for listener in gateway["spec"]["listeners"]
-    }
-    for route in manifests.of_kind("GRPCRoute", "HTTPRoute"):
-        for parent in route["spec"].get("parentRefs", []):
-            if listeners and (parent["name"], parent.get("sectionName")) not in listeners:
-                yield f"{title(route)}: there is no listener {parent.get('sectionName')} of {parent['name']}"
-        for rule in route["spec"].get("rules", []):
-            for reference in rule.get("backendRefs", []):
-                service = manifests.find("Service", reference["name"])
-                if service is None or reference.get("port") not in {port["port"] for port in service["spec"]["ports"]}:
-                    yield f"{title(route)}: there is no port {reference.get('port')} of a Service {reference['name']}"
-
-
-@everywhere
-def monitors_reach_pods(manifests: Manifests) -> Iterator[str]:
-    """What Prometheus is told to scrape is a port of every service, and nothing else's."""
-    for monitor in manifests.of_kind("PodMonitor"):
-        scraped = [name_of(workload) for workload in selected(manifests, monitor["spec"]["selector"])]
-        for deployment in services(manifests):
-            if name_of(deployment) not in scraped:
-                yield f"{title(monitor)}: leaves out {title(deployment)}"
-            for endpoint in monitor["spec"]["podMetricsEndpoints"]:
-                if endpoint.get("port") not in _ports_of(deployment) or endpoint.get("path") != "/metrics":
-                    asked = f"{endpoint.get('path')} at {endpoint.get('port')}"
-                    yield f"{title(monitor)}: {title(deployment)} has no {asked}"
 
 
 @in_production
@@ -160,13 +88,53 @@ def network_out(manifests: Manifests) -> Iterator[str]:
 def network_in(manifests: Manifests) -> Iterator[str]:
     """Callers and Prometheus reach the ports that are theirs, and nobody else reaches any."""
     for workload in ours(manifests):
-        known = _ports_of(workload)
+        known = ports_of(workload)
         callers = (*_CALLERS.get(name_of(workload), ()),)
         for source in (GATEWAY, CLIENT, OPERATOR, MONITORING, STRANGER, *_inside(manifests)):
             for name, port in known.items():
                 want = (name == HTTP_PORT and source is MONITORING) or (name == GRPC_PORT and source in callers)
                 if _enters(manifests, workload, source, port) is not want:
                     yield f"{title(workload)}: {source.name} {'cannot' if want else 'may'} reach its port {name}"
+
+
+@in_production
+def addresses(manifests: Manifests) -> Iterator[str]:
+    """Every server inside of the cluster is called by the namespace and a port that policies let through."""
+    for workload in ours(manifests):
+        settings = reading_of(manifests, workload).settings
+        nats = getattr(settings, "nats", None)
+        called = [(NATS, url) for url in (nats.url.split(",") if nats else ())]
+        if s3 := getattr(settings, "s3", None):
+            called.append((S3, s3.endpoint))
+        if (shell := getattr(settings, "shell", None)) and shell.otlp_endpoint:
+            called.append((TRACES, shell.otlp_endpoint))
+        for place, url in called:
+            if problem := _misplaced(place, url):
+                yield f"{title(workload)}: {problem}"
+    for scaled_object in manifests.of_kind("ScaledObject"):
+        for trigger in scaled_object["spec"]["triggers"]:
+            endpoint = trigger["metadata"].get("natsServerMonitoringEndpoint", "")
+            if _namespace_of(endpoint.partition(":")[0]) != NATS.namespace["kubernetes.io/metadata.name"]:
+                yield f"{title(scaled_object)}: asks {endpoint}, where the bus is not"
+
+
+def _misplaced(place: Place, url: str) -> str:
+    """What is wrong with an address, if it is inside of the cluster."""
+    parts = urlsplit(url)
+    namespace = _namespace_of(parts.hostname or "")
+    wanted = place.namespace["kubernetes.io/metadata.name"]
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    if namespace is not None and namespace != wanted:
+        return f"calls {url}, and policies let through to the namespace {wanted}"
+    if namespace is not None and port not in _NEEDED_PORTS[place.name]:
+        return f"calls {url}, and policies let through to {sorted(_NEEDED_PORTS[place.name])}"
+    return ""
+
+
+def _namespace_of(host: str) -> str | None:
+    """Of `name.namespace.svc...`, pods' own names included; None for a host outside of the cluster."""
+    words = host.split(".")
+    return words[words.index("svc") - 1] if "svc" in words else None
 
 
 def _needed(manifests: Manifests, workload: Document) -> set[str] | None:
@@ -185,7 +153,7 @@ def _needed(manifests: Manifests, workload: Document) -> set[str] | None:
 def _inside(manifests: Manifests) -> Iterator[Place]:
     for workload in ours(manifests):
         yield Place(
-            title(workload), {"kubernetes.io/metadata.name": NAMESPACE}, pod_labels(workload), _ports_of(workload)
+            title(workload), {"kubernetes.io/metadata.name": NAMESPACE}, pod_labels(workload), ports_of(workload)
         )
 
 
@@ -210,7 +178,7 @@ def _enters(manifests: Manifests, workload: Document, source: Place, port: int) 
     """Whether a connection gets into a workload's pods."""
     own = [policy for policy in _policies(manifests) if _speaks(policy, "Ingress", pod_labels(workload))]
     rules = [rule for policy in own for rule in policy["spec"].get("ingress") or []]
-    return not own or any(_allows(rule, "from", source, _ports_of(workload), port) for rule in rules)
+    return not own or any(_allows(rule, "from", source, ports_of(workload), port) for rule in rules)
 
 
 def _allows(rule: Mapping[str, Any], side: str, peer: Place, named: Mapping[str, int], port: int) -> bool:
@@ -233,24 +201,8 @@ def _is_port(entry: Mapping[str, Any], named: Mapping[str, int], port: int) -> b
     # DNS is asked over both, and only policies for it name UDP.
     if "port" not in entry:
         return True
-    first = _number(entry["port"], named)
+    first = port_number(entry["port"], named)
     return first is not None and first <= port <= entry.get("endPort", first)
 
 
-def _ports_of(workload: Document) -> dict[str, int]:
-    return {port["name"]: port["containerPort"] for port in containers(workload)[0].get("ports", [])}
-
-
-def _number(port: int | str, named: Mapping[str, int]) -> int | None:
-    return named.get(port) if isinstance(port, str) else port
-
-
-POLICIES: Final = (
-    services_reach_pods,
-    services_complete,
-    routes_reach_services,
-    monitors_reach_pods,
-    network_closed,
-    network_out,
-    network_in,
-)
+POLICIES: Final = (network_closed, network_out, network_in, addresses)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cutline.messaging.permissions import BusUser
-from deploy.checks.manifests import Manifests, containers, name_of, title
+from deploy.checks.manifests import Manifests, containers, name_of, pod_labels, title
 from deploy.checks.policies.environment import environment_of, own_variables, reading_of
 from deploy.checks.policies.policy import everywhere, in_production
 from deploy.checks.policies.secrets import secret_at
@@ -109,7 +109,7 @@ def commands(manifests: Manifests) -> Iterator[str]:
 
 @in_production
 def bus_users(manifests: Manifests) -> Iterator[str]:
-    """Every workload that speaks to the bus is a user of its own there, with TLS and a secret nobody else mounts."""
+    """Every workload that speaks to the bus is a user of its own there, with a login that nobody else mounts."""
     holders = defaultdict(list)
     for workload in ours(manifests):
         settings = reading_of(manifests, workload).settings
@@ -121,8 +121,6 @@ def bus_users(manifests: Manifests) -> Iterator[str]:
             yield f"{title(workload)}: the bus has no user of this name"
         elif nats.inbox_prefix != BusUser(name).inbox_prefix:
             yield f"{title(workload)}: hears replies at {nats.inbox_prefix}, where {name} may not listen"
-        if nats.tls is None or not nats.url.startswith("tls://"):
-            yield f"{title(workload)}: does not make sure of the bus by TLS"
         if not nats.nkey_seed and nats.creds_path is None:
             yield f"{title(workload)}: has no login for the bus"
         path = environ.get("CUTLINE_NATS_NKEY_SEED_FILE") or environ.get("CUTLINE_NATS_CREDS_FILE") or ""
@@ -130,6 +128,33 @@ def bus_users(manifests: Manifests) -> Iterator[str]:
     for secret, who in holders.items():
         if len(who) > 1:
             yield f"{', '.join(who)}: share the login {secret}"
+
+
+@in_production
+def encrypted(manifests: Manifests) -> Iterator[str]:
+    """Nothing crosses the network in plain text, and every server has to prove its name."""
+    for workload in ours(manifests):
+        settings = reading_of(manifests, workload).settings
+        for part, what in (("nats", "the bus"), ("postgres", "the database")):
+            server = getattr(settings, part, None)
+            if server is not None and server.tls is None:
+                yield f"{title(workload)}: does not make sure of {what} by TLS"
+        s3, grpc = getattr(settings, "s3", None), getattr(settings, "grpc", None)
+        if s3 is not None and not (s3.endpoint.startswith("https://") and s3.public_endpoint.startswith("https://")):
+            yield f"{title(workload)}: reaches the object store without TLS, or tells clients to"
+        meshed = pod_labels(workload).get("sidecar.istio.io/inject") == "true"
+        if grpc is not None and grpc.tls is None and not meshed:
+            yield f"{title(workload)}: serves gRPC in plain text, and no mesh is around it"
+
+
+@everywhere
+def worker_ids(manifests: Manifests) -> Iterator[str]:
+    """No two pods of workers have one name: where it is set, it is the pod's."""
+    for deployment in manifests.deployments():
+        for variable in containers(deployment)[0].get("env", []):
+            source = (variable.get("valueFrom") or {}).get("fieldRef", {})
+            if variable["name"] == "CUTLINE_WORKER_ID" and source.get("fieldPath") != "metadata.name":
+                yield f"{title(deployment)}: all its pods are called {variable.get('value')}"
 
 
 POLICIES: Final = (
@@ -140,4 +165,6 @@ POLICIES: Final = (
     ports,
     commands,
     bus_users,
+    encrypted,
+    worker_ids,
 )

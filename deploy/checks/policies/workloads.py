@@ -108,6 +108,8 @@ def security_context(manifests: Manifests) -> Iterator[str]:
             "runAsNonRoot": (pod.get("runAsNonRoot"), True),
             "runAsUser": (pod.get("runAsUser"), USER),
             "runAsGroup": (pod.get("runAsGroup"), USER),
+            # Mounted Secrets belong to root and to this group.
+            "fsGroup": (pod.get("fsGroup"), USER),
             "seccompProfile": (pod.get("seccompProfile", {}).get("type"), "RuntimeDefault"),
             "automountServiceAccountToken": (spec.get("automountServiceAccountToken"), False),
             "enableServiceLinks": (spec.get("enableServiceLinks"), False),
@@ -191,10 +193,11 @@ def images(manifests: Manifests) -> Iterator[str]:
     for workload in ours(manifests):
         for container in all_containers(workload):
             name, tag = image_parts(container["image"])
-            tags[f"{title(workload)} ({container['name']})"] = tag
+            if "@sha256:" not in container["image"]:
+                tags[f"{title(workload)} ({container['name']})"] = tag
             if name != (SERVICES | JOBS)[name_of(workload)]:
                 yield f"{title(workload)}: runs {name}"
-            if tag == "latest" or not tag:
+            if (tag == "latest" or not tag) and "@sha256:" not in container["image"]:
                 yield f"{title(workload)}: the release of {container['image']} is not said"
     usual = max(tags.values(), key=list(tags.values()).count, default="")
     for who, tag in tags.items():

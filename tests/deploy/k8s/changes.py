@@ -38,7 +38,7 @@ def put(resource: str, path: str, value: object) -> Change:
     def change(manifests: Manifests) -> Manifests:
         changed = manifests.copy()
         for document in _found(changed, resource):
-            *before, last = path.split("/")
+            *before, last = _steps(path)
             holder = _follow(document, before)
             if isinstance(holder, list):
                 place = _index(holder, last)
@@ -59,7 +59,7 @@ def drop(resource: str, path: str = "") -> Change:
         if not path:
             return Manifests(changed.name, tuple(one for one in changed.documents if one not in found))
         for document in found:
-            *before, last = path.split("/")
+            *before, last = _steps(path)
             holder = _follow(document, before)
             del holder[_index(holder, last) if isinstance(holder, list) else last]
         return changed
@@ -73,7 +73,7 @@ def append(resource: str, path: str, value: object) -> Change:
     def change(manifests: Manifests) -> Manifests:
         changed = manifests.copy()
         for document in _found(changed, resource):
-            _follow(document, path.split("/")).append(copy.deepcopy(value))
+            _follow(document, _steps(path)).append(copy.deepcopy(value))
         return changed
 
     return change
@@ -138,6 +138,11 @@ def _found(manifests: Manifests, resource: str) -> list[Document]:
         message = f"{manifests.name} has no {resource} to break"
         raise LookupError(message)
     return found
+
+
+def _steps(path: str) -> list[str]:
+    """Keys along a path; `~` stands for a slash within one."""
+    return [step.replace("~", "/") for step in path.split("/")]
 
 
 def _follow(value: Any, path: list[str]) -> Any:

@@ -112,7 +112,19 @@ _OF_SETTINGS: Final = (
         "another's replies",
         setting("Deployment/imaging", "CUTLINE_NATS_INBOX_PREFIX", "_INBOX_mockup"),
     ),
-    Slip("bus_users", "no TLS", drop("Deployment/imaging", f"{SERVICE}/env/CUTLINE_NATS_CA_FILE")),
+    Slip("encrypted", "any bus", drop("Deployment/imaging", f"{SERVICE}/env/CUTLINE_NATS_CA_FILE")),
+    Slip("encrypted", "any database", drop("Job/migrate", f"{SERVICE}/env/CUTLINE_POSTGRES_CA_FILE")),
+    Slip(
+        "encrypted",
+        "addresses in plain text for clients",
+        shared("CUTLINE_S3_PUBLIC_ENDPOINT", "http://files.cutline.example.com"),
+    ),
+    Slip(
+        "encrypted",
+        "calls in plain text",
+        put("Deployment/status", "spec/template/metadata/labels/sidecar.istio.io~inject", "false"),
+    ),
+    Slip("worker_ids", "one name for all", setting("Deployment/imaging", "CUTLINE_WORKER_ID", "imaging")),
     Slip("bus_users", "no login", drop("Deployment/imaging", f"{SERVICE}/env/CUTLINE_NATS_NKEY_SEED_FILE")),
     Slip(
         "files_mounted",
@@ -207,6 +219,47 @@ _OF_NETWORK: Final = (
         "monitors_reach_pods",
         "some left out",
         put("PodMonitor/cutline", "spec/selector/matchLabels", {"app.kubernetes.io/name": "status"}),
+    ),
+    Slip(
+        "routes_complete",
+        "another's pods",
+        put("GRPCRoute/ingest-admin", "spec/rules/0/backendRefs/0/name", "ingest-api"),
+    ),
+    Slip(
+        "routes_complete",
+        "a service's old name",
+        put("GRPCRoute/status", "spec/rules/0/matches/0/method/service", "cutline.v1.Status"),
+    ),
+    Slip("routes_complete", "a service without a route", drop("GRPCRoute/status")),
+    Slip("addresses", "another namespace", shared("CUTLINE_S3_ENDPOINT", "https://s3.storage.svc.cluster.local")),
+    Slip("addresses", "another port", shared("CUTLINE_OTLP_ENDPOINT", "http://otel.observability.svc:4318")),
+    Slip(
+        "addresses",
+        "the lag of another bus",
+        put(
+            "ScaledObject/mockup",
+            "spec/triggers/0/metadata/natsServerMonitoringEndpoint",
+            "nats-headless.queues.svc.cluster.local:8222",
+        ),
+    ),
+    Slip(
+        "mesh",
+        "probes through the proxy",
+        drop("Deployment/imaging", "spec/template/metadata/annotations/config.linkerd.io~skip-inbound-ports"),
+    ),
+    Slip(
+        "mesh",
+        "the bus through the proxy",
+        put(
+            "Deployment/imaging",
+            "spec/template/metadata/annotations/traffic.sidecar.istio.io~excludeOutboundPorts",
+            "5432",
+        ),
+    ),
+    Slip(
+        "mesh",
+        "a job that never ends",
+        drop("Job/migrate", "spec/template/metadata/labels/sidecar.istio.io~inject"),
     ),
     Slip("network_closed", "open unless said otherwise", drop("NetworkPolicy/default-deny")),
     Slip("network_out", "no way to the database", drop("NetworkPolicy/to-postgres")),

@@ -12,7 +12,6 @@ import pytest
 from deploy.checks import rendering
 from deploy.checks.npm import CHECKS
 from deploy.checks.rendering import Composition, RenderingError
-from deploy.k8s import generate
 
 needs_kubectl: Final = pytest.mark.skipif(rendering.kubectl() is None, reason="there is no kubectl")
 _SOURCES: Final = ("://", "--index-url", "--find-links", "--trusted-host")
@@ -37,23 +36,6 @@ def test_another_output_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     found = [Path(message.partition(":")[0]).name for message in rendering.drift()]
 
     assert found == ["staging.yaml", written[0].name, missing.name]
-
-
-def test_generated_sources_are_current() -> None:
-    """The users of the bus are those of the code, and the alert rules those of deploy/monitoring."""
-    assert rendering.stale_sources() == []
-
-
-def test_an_edited_source_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A permission that somebody added by hand is named with its file."""
-    edited = tmp_path / "users.yaml"
-    edited.write_text(
-        generate.USERS.read_text(encoding="utf-8").replace('"jobs.', '">"  # "jobs.', 1), encoding="utf-8"
-    )
-    monkeypatch.setattr(generate, "USERS", edited)
-    monkeypatch.setattr(rendering, "ROOT", tmp_path)
-
-    assert rendering.stale_sources() == ["users.yaml: is not what it is made of; run make k8s-render"]
 
 
 @needs_kubectl
