@@ -83,12 +83,12 @@ PIXELS: Final = Schedule(
     per_s=1, calm_s=10, replicas=2, art=disc, files=len(OutputFormat), modules=_NO_MODULES, drain_s=900
 )
 SHORT: Final = Schedule(
-    per_s=1,
+    per_s=0.5,
     calm_s=2,
     replicas=1,
     art=disc,
     fields=SpecFields(width_mm=60, output_formats=("PRINT_PDF",), mockup_scenes=("peel",)),
-    files=1,
+    files=3,
     modules=_NO_MODULES,
 )
 """For a stack that has pixels and more to do."""

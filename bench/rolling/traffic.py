@@ -138,7 +138,7 @@ class Traffic:
         """Each submit at its time, whatever became of the one before."""
         start_s = time.time()
         async with asyncio.TaskGroup() as group:
-            for number in count(1):
+            for number in count():
                 due_s = start_s + number / self.per_s
                 await asyncio.sleep(due_s - time.time())
                 if self._over.is_set():
