@@ -32,7 +32,8 @@ revision=$(git rev-parse HEAD 2> /dev/null || echo unknown)
 created=$(git log -1 --format=%cI 2> /dev/null || echo 1970-01-01T00:00:00Z)
 tag=${TAG:-$version}
 
-for service in ${*:-ingest imaging mockup status}; do
+[ $# -gt 0 ] || set -- ingest imaging mockup status
+for service in "$@"; do
     name=${PREFIX:-}cutline-$service
     echo "building $name:$tag with $builder"
     set -- --file deploy/docker/Dockerfile --tag "$name:$tag" --tag "$name:latest" \

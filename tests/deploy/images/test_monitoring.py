@@ -158,6 +158,22 @@ def test_the_check_finds_a_query_that_asks_for_nothing(broken: str, exported: se
     assert metrics - exported or labels - LABELS_OF_PROMETHEUS - set(labels_recorded())
 
 
+def test_every_legend_names_a_label_that_its_query_keeps() -> None:
+    """A legend or a summary asks for no label that the aggregation before it has dropped: it would be empty."""
+    dropped = {}
+    for name in DASHBOARDS:
+        for panel in json.loads((MONITORING / "dashboards" / f"{name}.json").read_text("utf-8"))["panels"]:
+            for target in panel["targets"]:
+                asked = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+                if asked - names_in(target["expr"])[1]:
+                    dropped[name, panel["title"]] = asked
+    for rule in rules():
+        asked = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+        if " by (" in rule["expr"] and asked - names_in(rule["expr"])[1]:
+            dropped["alert", rule["alert"]] = asked
+    assert dropped == {}
+
+
 def test_every_instrument_is_shown() -> None:
     """Each metric of the services is in an alert or on a dashboard: what nobody looks at is not measured."""
     shown = " ".join(queries().values())
