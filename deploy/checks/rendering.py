@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import yaml
 
-from deploy.checks.manifests import Manifests, parse
+from deploy.checks.manifests import Document, Manifests, parse
 from deploy.k8s import generate
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -121,14 +121,19 @@ def render(composition: Composition) -> str:
 
 
 def render_all(wanted: Iterable[Composition]) -> dict[Composition, Manifests]:
-    """Renders many, two at a time.
+    """Renders many, two at a time; what is the same in several of them is kept once.
 
     Raises:
         RenderingError: One cannot be built.
     """
+    known: dict[str, Document] = {}
+    rendered: dict[Composition, Manifests] = {}
     with ThreadPoolExecutor(max_workers=2) as threads:
-        texts = threads.map(lambda composition: (composition, render(composition)), tuple(wanted))
-        return {composition: parse(composition.name, text) for composition, text in texts}
+        for composition, text in threads.map(lambda one: (one, render(one)), tuple(wanted)):
+            documents = parse(composition.name, text).documents
+            shared = (known.setdefault(json.dumps(document, sort_keys=True), document) for document in documents)
+            rendered[composition] = Manifests(composition.name, tuple(shared))
+    return rendered
 
 
 def committed() -> dict[Composition, Manifests]:

@@ -16,8 +16,8 @@ from kubernetes_validate.utils import SchemaNotFoundError, ValidationError, vali
 from deploy.checks.manifests import Document, title
 from deploy.checks.npm import CHECKS, NpmMissingError, node_program
 
-KUBERNETES_VERSIONS: Final = ("1.34", "1.37")
-"""The oldest that our manifests need, which is the first with the sleep of preStop hooks for good, and the newest."""
+KUBERNETES_VERSIONS: Final = ("1.30", "1.37")
+"""The oldest that our manifests are for, as their README says, and the newest that is known."""
 
 CUSTOM_GROUPS: Final = frozenset(
     {

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.checks import npm, schemas
 from deploy.checks.manifests import Document, Manifests, title
+from deploy.checks.policies.policy import README
 from tests.deploy.k8s.changes import Change, drop, put
 
 POD: Final = "spec/template/spec"
@@ -54,6 +55,11 @@ def test_everything_keeps_the_schemas_of_kubernetes(overlays: Mapping[str, Manif
     documents = schemas.unique(document for manifests in overlays.values() for document in manifests.documents)
 
     assert schemas.kubernetes_errors(documents) == []
+
+
+def test_the_oldest_version_is_the_one_that_operators_are_told() -> None:
+    """Manifests are held against the very version that their README asks for."""
+    assert f"**Kubernetes {schemas.KUBERNETES_VERSIONS[0]}** or newer" in README.read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("schemas_of_npm")
