@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,12 +25,14 @@ class Place:
         namespace: Labels of its namespace.
         labels: Labels of its pods.
         ports: Numbers of its named ports.
+        address: Of something outside of the cluster, which has neither namespace nor labels; empty for pods.
     """
 
     name: str
     namespace: Mapping[str, str]
     labels: Mapping[str, str]
     ports: Mapping[str, int]
+    address: str = ""
 
 
 def _elsewhere(namespace: str) -> Place:
@@ -46,10 +49,11 @@ TRACES: Final = _elsewhere("observability")
 MONITORING: Final = _elsewhere("monitoring")
 GATEWAY: Final = _elsewhere("gateway")
 STRANGER: Final = _elsewhere("somebody-else")
+INTERNET: Final = Place("the internet", {}, {}, {}, address="203.0.113.7")
 CLIENT: Final = Place("a client", {"kubernetes.io/metadata.name": "shop", "cutline.dev/client": "true"}, {}, {})
 OPERATOR: Final = Place("an operator", {"kubernetes.io/metadata.name": "desk", "cutline.dev/operator": "true"}, {}, {})
 
-_OUTSIDE: Final = (DNS, NATS, POSTGRES, S3, TRACES, MONITORING, GATEWAY, STRANGER)
+_OUTSIDE: Final = (DNS, NATS, POSTGRES, S3, TRACES, MONITORING, GATEWAY, STRANGER, INTERNET)
 _NEEDED_PORTS: Final = {
     DNS.name: {53},
     NATS.name: {4222},
@@ -57,7 +61,11 @@ _NEEDED_PORTS: Final = {
     S3.name: {443, 8333},
     TRACES.name: {4317},
 }
-_TRIED_PORTS: Final = (22, 53, 80, 443, 4222, 4317, 5432, 6222, 8222, 8333)
+_TCP: Final = "TCP"
+_TRIED: Final = (
+    *((_TCP, port) for port in (22, 53, 80, 443, 4222, 4317, 5432, 6222, 8222, 8333)),
+    *(("UDP", port) for port in (53, 443)),
+)
 _CALLERS: Final = {"ingest-api": (GATEWAY, CLIENT), "status": (GATEWAY, CLIENT), "ingest-admin": (GATEWAY, OPERATOR)}
 
 
@@ -78,10 +86,12 @@ def network_out(manifests: Manifests) -> Iterator[str]:
         if needed is None:
             continue
         for target in _OUTSIDE:
-            for port in _TRIED_PORTS:
-                want = target.name in needed and port in _NEEDED_PORTS.get(target.name, ())
-                if _leaves(manifests, workload, target, port) is not want:
-                    yield f"{title(workload)}: {'cannot reach' if want else 'may reach'} {target.name} at {port}"
+            for protocol, port in _TRIED:
+                wanted = target.name in needed and port in _NEEDED_PORTS.get(target.name, ())
+                want = wanted and (protocol == _TCP or target is DNS)
+                if _leaves(manifests, workload, target, protocol, port) is not want:
+                    can = "cannot reach" if want else "may reach"
+                    yield f"{title(workload)}: {can} {target.name} at {port}/{protocol}"
 
 
 @in_production
@@ -90,7 +100,7 @@ def network_in(manifests: Manifests) -> Iterator[str]:
     for workload in ours(manifests):
         known = ports_of(workload)
         callers = (*_CALLERS.get(name_of(workload), ()),)
-        for source in (GATEWAY, CLIENT, OPERATOR, MONITORING, STRANGER, *_inside(manifests)):
+        for source in (GATEWAY, CLIENT, OPERATOR, MONITORING, STRANGER, INTERNET, *_inside(manifests)):
             for name, port in known.items():
                 want = (name == HTTP_PORT and source is MONITORING) or (name == GRPC_PORT and source in callers)
                 if _enters(manifests, workload, source, port) is not want:
@@ -167,21 +177,21 @@ def _speaks(policy: Document, direction: str, labels: Mapping[str, str]) -> bool
     return direction in spec.get("policyTypes", usual) and selects(spec.get("podSelector") or {}, labels)
 
 
-def _leaves(manifests: Manifests, workload: Document, target: Place, port: int) -> bool:
+def _leaves(manifests: Manifests, workload: Document, target: Place, protocol: str, port: int) -> bool:
     """Whether a connection gets out of a workload's pods."""
     own = [policy for policy in _policies(manifests) if _speaks(policy, "Egress", pod_labels(workload))]
     rules = [rule for policy in own for rule in policy["spec"].get("egress") or []]
-    return not own or any(_allows(rule, "to", target, target.ports, port) for rule in rules)
+    return not own or any(_allows(rule, "to", target, target.ports, (protocol, port)) for rule in rules)
 
 
 def _enters(manifests: Manifests, workload: Document, source: Place, port: int) -> bool:
     """Whether a connection gets into a workload's pods."""
     own = [policy for policy in _policies(manifests) if _speaks(policy, "Ingress", pod_labels(workload))]
     rules = [rule for policy in own for rule in policy["spec"].get("ingress") or []]
-    return not own or any(_allows(rule, "from", source, ports_of(workload), port) for rule in rules)
+    return not own or any(_allows(rule, "from", source, ports_of(workload), (_TCP, port)) for rule in rules)
 
 
-def _allows(rule: Mapping[str, Any], side: str, peer: Place, named: Mapping[str, int], port: int) -> bool:
+def _allows(rule: Mapping[str, Any], side: str, peer: Place, named: Mapping[str, int], port: tuple[str, int]) -> bool:
     """Whether one rule lets a peer through; without peers or ports it speaks of all of them."""
     peers, ports = rule.get(side), rule.get("ports")
     return (not peers or any(_is_peer(entry, peer) for entry in peers)) and (
@@ -190,15 +200,26 @@ def _allows(rule: Mapping[str, Any], side: str, peer: Place, named: Mapping[str,
 
 
 def _is_peer(entry: Mapping[str, Any], peer: Place) -> bool:
-    if "ipBlock" in entry:
-        return False
+    if "ipBlock" in entry or peer.address:
+        return _is_in_block(entry.get("ipBlock"), peer.address)
     inside = peer.namespace.get("kubernetes.io/metadata.name") == NAMESPACE
     in_namespace = selects(entry["namespaceSelector"], peer.namespace) if "namespaceSelector" in entry else inside
     return in_namespace and selects(entry.get("podSelector") or {}, peer.labels)
 
 
-def _is_port(entry: Mapping[str, Any], named: Mapping[str, int], port: int) -> bool:
-    # DNS is asked over both, and only policies for it name UDP.
+def _is_in_block(block: Mapping[str, Any] | None, address: str) -> bool:
+    """Whether a block of addresses has one; what pods have is nobody's to know beforehand."""
+    if not block or not address:
+        return False
+    return ip_address(address) in ip_network(block["cidr"]) and not any(
+        ip_address(address) in ip_network(left_out) for left_out in block.get("except", ())
+    )
+
+
+def _is_port(entry: Mapping[str, Any], named: Mapping[str, int], asked: tuple[str, int]) -> bool:
+    protocol, port = asked
+    if entry.get("protocol", _TCP) != protocol:
+        return False
     if "port" not in entry:
         return True
     first = port_number(entry["port"], named)

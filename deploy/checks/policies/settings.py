@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Final
 
 from cutline.messaging.permissions import BusUser
@@ -15,6 +16,8 @@ from deploy.checks.policies.workloads import GRPC_PORT, HTTP_PORT, ours
 from services.ingest.settings import IngestSettings, Role
 
 OUR_PREFIX: Final = "CUTLINE_"
+MODULES: Final = {"migrate": "cutline.store.migrations", "topology": "cutline.messaging.apply"}
+"""What the Jobs run."""
 
 
 @everywhere
@@ -96,13 +99,14 @@ def ports(manifests: Manifests) -> Iterator[str]:
 @everywhere
 def commands(manifests: Manifests) -> Iterator[str]:
     """Jobs run the modules that they are named for; services run what their image says."""
-    modules = {"migrate": "cutline.store.migrations", "topology": "cutline.messaging.apply"}
     for workload in ours(manifests):
         (container, *_) = containers(workload)
-        module = modules.get(name_of(workload))
+        module = MODULES.get(name_of(workload))
         words = [*container.get("command", []), *container.get("args", [])]
         if module is not None and words[-2:] != ["-m", module]:
             yield f"{title(workload)}: runs {' '.join(words) or 'its image'}, not {module}"
+        if module is not None and find_spec(module) is None:
+            yield f"{title(workload)}: there is no module {module}"
         if module is None and words:
             yield f"{title(workload)}: runs {' '.join(words)}, not what its image says"
 

@@ -203,6 +203,8 @@ _OF_SCALING: Final = (
     ),
 )
 
+_S3: Final = ({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "s3"}}},)
+
 _OF_NETWORK: Final = (
     Slip("services_reach_pods", "nobody", put("Service/status", "spec/selector", {"app.kubernetes.io/name": "stats"})),
     Slip("services_reach_pods", "another port", put("Service/status", "spec/ports/grpc/targetPort", "http2")),
@@ -266,6 +268,17 @@ _OF_NETWORK: Final = (
     Slip("network_out", "the bus's monitoring", put("NetworkPolicy/to-nats", "spec/egress/0/ports", [])),
     Slip("network_out", "anywhere", put("NetworkPolicy/to-dns", "spec/egress", [{}])),
     Slip("network_out", "the migrations too", put("NetworkPolicy/to-s3", "spec/podSelector", {})),
+    Slip("network_out", "no names", drop("NetworkPolicy/to-dns", "spec/egress/0/ports/0")),
+    Slip(
+        "network_out",
+        "every address",
+        put("NetworkPolicy/to-s3", "spec/egress/0/to", [{"ipBlock": {"cidr": "0.0.0.0/0"}}, *_S3]),
+    ),
+    Slip(
+        "network_in",
+        "the whole internet",
+        append("NetworkPolicy/from-clients-status", "spec/ingress/0/from", {"ipBlock": {"cidr": "0.0.0.0/0"}}),
+    ),
     Slip("network_in", "no metrics", drop("NetworkPolicy/from-monitoring")),
     Slip("network_in", "no clients", put("NetworkPolicy/from-clients-status", "spec/ingress", [])),
     Slip("network_in", "anybody", put("NetworkPolicy/from-clients-ingest-api", "spec/ingress/0/from", [])),
