@@ -52,6 +52,8 @@ EXIT_DIFFERS: Final = 3
 
 _NO_PEERS: Final = 10005
 """JSClusterNoPeersErrF: fewer nodes are known to be there than a stream wants copies."""
+_UNAVAILABLE: Final = 503
+"""Nobody who could answer is there, or the cluster is between leaders."""
 _PLACEMENT_POLL_S: Final = 0.2
 
 
@@ -78,16 +80,18 @@ async def apply_topology(
     """Creates or updates every stream and consumer.
 
     The leader of a cluster takes a node for absent until it has heard from it, and refuses for as long to place a
-    stream's copies; that is waited for.
+    stream's copies; nobody answers for a stream or consumer whose copies have not elected a leader yet. Both are waited
+    for: a cluster that has just started is like that.
 
     Args:
         jetstream: The broker.
         topology: What it should hold.
-        placement_wait_s: How long a cluster may take to know enough of its nodes.
+        placement_wait_s: How long a cluster may take until it can do what it is asked.
 
     Raises:
         nats.js.errors.APIError: The broker refuses a change, such as another retention of a stream that exists, or
             too few of its nodes are there.
+        nats.errors.TimeoutError: It does not answer.
     """
     deadline_s = time.monotonic() + placement_wait_s
     for stream in topology.streams():
@@ -108,20 +112,27 @@ async def _apply_stream(jetstream: JetStreamContext, config: StreamConfig) -> No
 
 
 async def _placed(apply: Callable[[], Awaitable[object]], deadline_s: float) -> None:
-    """Applies once the cluster knows enough nodes."""
+    """Applies once the cluster knows enough nodes and has its leaders."""
     said = False
     while True:
         try:
             await apply()
-        except APIError as error:
-            if error.err_code != _NO_PEERS or time.monotonic() > deadline_s:
+        except (APIError, nats.errors.TimeoutError) as error:
+            if not _may_pass(error) or time.monotonic() > deadline_s:
                 raise
             if not said:
-                log.warning("topology.waiting", problem=error.description)
+                log.warning("topology.waiting", problem=str(error))
             said = True
         else:
             return
         await asyncio.sleep(_PLACEMENT_POLL_S)
+
+
+def _may_pass(error: APIError | nats.errors.TimeoutError) -> bool:
+    """Whether a cluster that starts may do later what it does not do now."""
+    if not isinstance(error, APIError):
+        return True
+    return error.err_code == _NO_PEERS or error.code == _UNAVAILABLE
 
 
 async def verify_topology(jetstream: JetStreamContext, topology: Topology) -> TopologyDrift:
