@@ -18,6 +18,9 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 class Service(Server):
     """`python -m services.<name>` with its settings in the environment, exactly as its image runs it."""
 
+    # A worker's slots paint or load for seconds of a processor before they are ready, and all services start at once.
+    ready_within_s = 180.0
+
     def __init__(
         self,
         name: str,
