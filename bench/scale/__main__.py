@@ -46,7 +46,7 @@ def main() -> None:
             _print_row(rows[-1])
     if options.quick:
         return
-    RESULTS.joinpath("scale.json").write_text(json.dumps(_report(seeds, settings, cluster, day, times, rows)) + "\n")
+    RESULTS.joinpath("scale.json").write_text(json.dumps(_report(seeds, settings, day, cluster, rows)) + "\n")
     write_chart(rows, day, RESULTS / "scale.png")
 
 
@@ -54,7 +54,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the first run's submits and times (%(default)s)")
     parser.add_argument(
-        "--runs", type=int, default=5, help="runs of each, with other seeds; medians count (%(default)s)"
+        "--runs", type=int, default=3, help="runs of each, with other seeds; medians count (%(default)s)"
     )
     parser.add_argument("--quick", action="store_true", help="a fifth of the submits; writes nothing")
     for group in (Cluster, LaunchDay):
@@ -71,8 +71,9 @@ def _of(group: Any, options: argparse.Namespace) -> Any:
 
 
 def _report(
-    seeds: Sequence[int], settings: DeploySettings, cluster: Cluster, day: LaunchDay, times: JobTimes, rows: Sequence[Row]
+    seeds: Sequence[int], settings: DeploySettings, day: LaunchDay, cluster: Cluster, rows: Sequence[Row]
 ) -> dict[str, Any]:
+    times = JobTimes.of(read_costs(), cluster)
     return {
         "seeds": [*seeds],
         "settings": asdict(settings),

@@ -54,8 +54,8 @@ class LaunchDay:
     peak_factor: float = 8.0
     burst_at_s: float = 600.0
     ramp_s: float = 120.0
-    hold_s: float = 1_200.0
-    duration_s: float = 3_600.0
+    hold_s: float = 900.0
+    duration_s: float = 2_700.0
     tenants: int = 200
     heavy_share: float = 0.5
     lanes: tuple[float, float, float] = (0.1, 0.8, 0.1)

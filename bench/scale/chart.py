@@ -97,7 +97,9 @@ class Panel:
         x, y = self.place(*point)
         radius = _DOT_PX * _SCALE
         self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), color, "white", _SCALE)
-        _text(self._draw, (x / _SCALE + 14, y / _SCALE), label, "tick", _INK, anchor="lm")
+        is_low = y / _SCALE > self._top + self._height - 2 * _DOT_PX  # beside it, the label would lie on the axis
+        place = (x / _SCALE, y / _SCALE - 12) if is_low else (x / _SCALE + 14, y / _SCALE)
+        _text(self._draw, place, label, "tick", _INK, anchor="mb" if is_low else "lm")
 
 
 def write_chart(rows: Sequence[Row], day: LaunchDay, path: Path) -> None:

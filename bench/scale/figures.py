@@ -93,6 +93,7 @@ def _limits() -> dict[str, float]:
         "streams a pod": float(streams),
         "broker memory": quantity(nats["container"]["env"]["GOMEMLIMIT"].removesuffix("B")),
         "broker disk": quantity(nats["config"]["jetstream"]["fileStore"]["pvc"]["size"]),
+        "broker syncs each message": float(nats["config"]["jetstream"]["merge"].get("sync_interval") == "always"),
         "broker cores": float(nats["container"]["merge"]["resources"]["requests"]["cpu"]),
     }
 

@@ -20,7 +20,7 @@ class Fallback:
     """What KEDA says while it cannot read the lag.
 
     Attributes:
-        failures: Failed readings in a row before it says anything.
+        failures: Failed readings in a row that it bears; at the next one it speaks. KEDA counts them as the HPA asks.
         replicas: What it asks for then.
         keeps_more: Whether more replicas than that stay.
     """

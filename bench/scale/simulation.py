@@ -241,7 +241,7 @@ class Simulation:
 
 def _fallback_lag(own: StageSettings, current: int, failures: int) -> float | None:
     """What KEDA tells the HPA while it cannot read: nothing, then what asks for the fallback's replicas."""
-    if own.fallback is None or failures < own.fallback.failures:
+    if own.fallback is None or failures <= own.fallback.failures:
         return None
     replicas = max(own.fallback.replicas, current) if own.fallback.keeps_more else own.fallback.replicas
     return replicas * own.target
