@@ -125,6 +125,21 @@ async def test_two_stacks_side_by_side_and_down(tmp_path: Path, command: Command
     assert not any(in_use(Path(folder)) for folder in folders)
 
 
+async def test_a_secure_up_keeps_to_itself(tmp_path: Path, command: Command) -> None:
+    """Its data has a folder of its own, and clients are told whom to trust and where operators call."""
+    data = tmp_path / "data"
+    stack = await command("--data-dir", str(data), "up", "--secure")
+    await _said(stack, r"client\.env")
+    told = dict(line.split("=", 1) for line in (data / "secure-1" / "client.env").read_text("utf-8").splitlines())
+
+    assert [folder.name for folder in data.iterdir()] == ["secure-1"]
+    assert len({told[f"CUTLINE_{kind}_TARGET"] for kind in ("INGEST", "ADMIN", "STATUS")}) == 3
+    assert (data / "secure-1" / "tls" / "ca.pem").samefile(told["CUTLINE_CA_FILE"])
+    assert await (await command("--data-dir", str(data), "down")).wait() == 0
+    assert await stack.wait() == 0
+    assert not in_use(data / "secure-1")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 async def test_a_signal_while_starting_stops_cleanly(tmp_path: Path, command: Command, number: signal.Signals) -> None:
     """A signal in the middle of the start ends `up` with nothing left running."""
