@@ -15,7 +15,8 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -117,8 +118,8 @@ class LocalImages:
         )
         self._environment = {**os.environ, "CONTAINERS_STORAGE_CONF": str(storage), "BUILDER": "buildah"}
 
-    def build(self, service: str) -> BuiltImage:
-        """Builds the image of a service with the project's own script.
+    def build(self, service: str) -> None:
+        """Builds the image of a service with the project's own script; steps that are as before are not done again.
 
         Raises:
             LocalImageError: It could not be built.
@@ -130,12 +131,23 @@ class LocalImages:
             (str(CHECKOUT / "deploy" / "docker" / "build.sh"), service),
             BASE_IMAGE=BASE,
             PIP_CONFIG=os.environ.get("PIP_CONFIG", str(pip)),
-            BUILD_FLAGS="--isolation chroot --pull-never --quiet",
+            BUILD_FLAGS="--isolation chroot --pull-never --layers --quiet",
         )
-        container = self._run(("buildah", "from", f"localhost/cutline-{service}"))
-        root = self._run(("buildah", "mount", container))
-        inspected = json.loads(self._run(("buildah", "inspect", container)))
-        return BuiltImage(Path(root), inspected["OCIv1"]["config"])
+
+    @contextmanager
+    def opened(self, service: str) -> Iterator[BuiltImage]:
+        """The image of a service that was built, its files there to be run until the block ends.
+
+        Raises:
+            LocalImageError: There is no such image.
+        """
+        container = self._run(("buildah", "from", "--pull-never", f"localhost/cutline-{service}"))
+        try:
+            root = self._run(("buildah", "mount", container))
+            inspected = json.loads(self._run(("buildah", "inspect", container)))
+            yield BuiltImage(Path(root), inspected["OCIv1"]["config"])
+        finally:
+            self._run(("buildah", "rm", container))
 
     def _make_base(self) -> None:
         if (
@@ -186,13 +198,15 @@ def main(arguments: Sequence[str]) -> int:
         print(why_not, file=sys.stderr)
         return 1
     try:
-        image = LocalImages().build(arguments[0])
+        images = LocalImages()
+        images.build(arguments[0])
+        with images.opened(arguments[0]) as image:
+            settings = {name: value for name, value in os.environ.items() if name.startswith("CUTLINE_")}
+            command = image.locked_up(*image.command, environment=settings)
+            return subprocess.run(command, check=False).returncode
     except LocalImageError as error:
         print(error, file=sys.stderr)
         return 1
-    settings = {name: value for name, value in os.environ.items() if name.startswith("CUTLINE_")}
-    command = image.locked_up(*image.command, environment=settings)
-    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":
