@@ -26,7 +26,7 @@ COMPONENTS: Final = KUBERNETES / "components"
 RENDERED: Final = KUBERNETES / "rendered"
 EXCLUSIVE: Final = frozenset({"grpc-tls", "mesh"})
 """Either encrypts gRPC between pods; both would encrypt it twice, and a mesh could not see the calls."""
-_TIMEOUT_S: Final = 60
+_TIMEOUT_S: Final = 300
 
 
 class RenderingError(Exception):

@@ -16,7 +16,7 @@ from deploy.checks.waivers import Finding
 
 CHECKS: Final = Path(__file__).resolve().parent
 MIGRATIONS: Final = CHECKS.parents[1] / "src/cutline/store/migrations"
-_TIMEOUT_S: Final = 110
+_TIMEOUT_S: Final = 300
 _SQUAWK_FOUND: Final = 1
 
 

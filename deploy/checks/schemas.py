@@ -30,7 +30,7 @@ CUSTOM_GROUPS: Final = frozenset(
         "security.istio.io",
     }
 )
-_TIMEOUT_S: Final = 60
+_TIMEOUT_S: Final = 300
 
 
 def unique(documents: Iterable[Document]) -> list[Document]:
