@@ -18,6 +18,7 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "scaling.md"
 TABLES: Final[Mapping[str, Callable[[Figures], str]]] = {
     "mix": paper_load.mix,
     "processors": paper_load.processors,
+    "under load": paper_load.under_load,
     "postgres": paper_load.postgres,
     "objects": paper_load.objects,
     "broker": paper_load.broker,

@@ -72,6 +72,25 @@ def processors(figures: Figures) -> str:
     return f"{table(head, rows)}\n\n{table(slots, pods)}"
 
 
+def under_load(figures: Figures) -> str:
+    """What other benches measured of the same parts under load."""
+    drained, submit, watch = figures.drain["cpu_ms_per_job"]["1 worker"], figures.submit, figures.watch
+    held = watch["memory"]["watchers"]["10000"]
+    beats = next(one["value"] for one in watch["hold"]["verdicts"] if one["name"].startswith("processor"))
+    told_s = watch["latency"]["cores_used"]["status"] / watch["latency"]["changes_per_s"]
+    rows = [
+        ["one ingest process, known uploads", f"{submit['concurrency 16']['per_s']:,.0f} submits/s", "bench-submit"],
+        ["one ingest process, fresh uploads", f"{submit['first submits, 16']['per_s']:,.0f} submits/s", "bench-submit"],
+        ["PostgreSQL, 64 jobs under way", f"{drained['postgres']:.2f} ms CPU a job", "bench-drain"],
+        ["nats-server, 64 jobs under way", f"{drained['nats']:.2f} ms CPU a job", "bench-drain"],
+        ["a worker beside the work itself", f"{drained['workers']:.2f} ms CPU a job", "bench-drain"],
+        ["an idle watcher", f"{held['per_watcher_kb']:.1f} kB", "bench-watch"],
+        ["heartbeats of 10,000 watchers", f"{beats:.1f} % of a core", "bench-watch"],
+        ["a change told to its watcher", f"{1e3 * told_s:.2f} ms CPU", "bench-watch"],
+    ]  # fmt: skip
+    return table(["part", "measured", "by"], [[part, figure, f"`make {bench}`"] for part, figure, bench in rows])
+
+
 def postgres(figures: Figures) -> str:
     """Rows, log and disk."""
     counted, kept = figures.costs["postgres_per_design"], figures.costs["kept_bytes"]
