@@ -55,6 +55,7 @@ class Topology:
         max_deliver: Deliveries after which the broker gives a message up. A last resort: attempts are counted in the
             database, and this ends only what no worker can even claim.
         duplicate_window_s: How long the stream of tickets knows a message by its id.
+        events_keep_s: How long doorbells are kept. Each design is a subject of its own, which the broker holds in memory.
         max_ack_pending: Bound of running work per stage and lane; see `ack_pending_needed`.
         global_cap: Unfinished designs admitted at most; JOBS holds over twice as many messages.
     """
@@ -64,6 +65,7 @@ class Topology:
     ack_wait_s: float = 30.0
     max_deliver: int = 100
     duplicate_window_s: float = 600.0
+    events_keep_s: float = 7 * 86_400.0
     max_ack_pending: dict[Stage, int] = field(default_factory=lambda: {Stage.IMAGING: 256, Stage.MOCKUP: 256})
     global_cap: int = 200_000
 
@@ -144,7 +146,7 @@ class Topology:
                 subjects=(self._subject("events.design.*.*"),),
                 retention="limits",
                 discard="old",
-                max_age_s=7 * 86_400,
+                max_age_s=self.events_keep_s,
                 description="Doorbells: a design changed.",
             ),
             StreamSpec(

@@ -24,6 +24,7 @@ def read_topology(env: EnvReader) -> Topology:
             Stage.MOCKUP: _read_max_ack_pending(env, "CUTLINE_MOCKUP_MAX_ACK_PENDING"),
         },
         duplicate_window_s=env.duration_s("CUTLINE_DUPLICATE_WINDOW", 600.0, low=1, high=86_400),
+        events_keep_s=env.duration_s("CUTLINE_EVENTS_KEEP", 7 * 86_400.0, low=60),
         global_cap=env.integer("CUTLINE_GLOBAL_CAP", 200_000, low=1),
     )
 

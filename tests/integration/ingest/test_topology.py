@@ -50,11 +50,12 @@ async def test_the_command_applies_and_tells_differences(command: Command) -> No
     code, told = await command("--diff")
     assert (code, "wrong:" in told, "tunable:" in told) == (0, False, False)
 
-    short = {"CUTLINE_ACK_WAIT": "2s", "CUTLINE_DUPLICATE_WINDOW": "1s"}
+    short = {"CUTLINE_ACK_WAIT": "2s", "CUTLINE_DUPLICATE_WINDOW": "1s", "CUTLINE_EVENTS_KEEP": "1h"}
     code, told = await command("--diff", **short)
     assert code == EXIT_DIFFERS
     assert "wrong: the stream JOBS has duplicate_window 600.0, not 1.0\n" in told
     assert "tunable: the consumer imaging-express has ack_wait 30.0, not 2.0\n" in told
+    assert "tunable: the stream EVENTS has max_age 604800.0, not 3600.0\n" in told
 
     assert (await command(**short))[0] == 0
     assert (await command("--diff", **short))[0] == 0
