@@ -55,7 +55,7 @@ class Topology:
         max_deliver: Deliveries after which the broker gives a message up. A last resort: attempts are counted in the
             database, and this ends only what no worker can even claim.
         duplicate_window_s: How long the stream of tickets knows a message by its id.
-        events_keep_s: How long doorbells are kept. Each design is a subject of its own, which the broker holds in memory.
+        events_keep_s: How long doorbells are kept; each design is a subject of its own, in the broker's memory.
         max_ack_pending: Bound of running work per stage and lane; see `ack_pending_needed`.
         global_cap: Unfinished designs admitted at most; JOBS holds over twice as many messages.
     """
