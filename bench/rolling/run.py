@@ -76,7 +76,11 @@ class Schedule:
 
 
 FULL: Final = Schedule(
-    per_s=20, calm_s=20, replicas=2, settings={"CUTLINE_IMAGING_SLOTS": "2", "CUTLINE_MOCKUP_SLOTS": "2"}
+    per_s=20,
+    calm_s=20,
+    replicas=2,
+    drain_s=600,
+    settings={"CUTLINE_IMAGING_SLOTS": "2", "CUTLINE_MOCKUP_SLOTS": "2"},
 )
 QUICK: Final = Schedule(per_s=2, calm_s=2, replicas=1)
 PIXELS: Final = Schedule(
