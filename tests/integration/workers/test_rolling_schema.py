@@ -24,6 +24,9 @@ from tests.integration.ingest.service import put_topology, rpc_port, store_key
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations' ORDER BY 1"
 
 
+pytestmark = pytest.mark.timeout(300)  # four services, two of them with their engines in processes of their own
+
+
 @dataclass(frozen=True, slots=True)
 class Release:
     """Every service of this release, running on one database."""
