@@ -32,6 +32,11 @@ def threads(_observe: StepObserver, _buffers: Sequence[bytes]) -> Made:
     return os.environ["OMP_NUM_THREADS"], []
 
 
+def settings(_observe: StepObserver, _buffers: Sequence[bytes]) -> Made:
+    """The service's settings that the child can see in its environment."""
+    return [name for name in os.environ if name.startswith("CUTLINE_")], []
+
+
 def die(_observe: StepObserver, _buffers: Sequence[bytes]) -> NoReturn:
     """Ends the process as a fault in native code would."""
     os._exit(66)

@@ -157,7 +157,7 @@ class Broker:
 
     async def _has_connected(self) -> None:
         node = self.client.connected_url.netloc if self.client.connected_url else ""
-        log.info("broker.connected", node=node)
+        log.info("broker.connected", node=node.rpartition("@")[2])  # addresses with different logins keep them
         self._last_error = None
         # When this connection is lost, its node counts as tried: a hung one would cost the time of an attempt.
         self._tries = Counter([node])

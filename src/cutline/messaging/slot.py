@@ -32,6 +32,8 @@ _WARM_UP_S: Final = 120.0
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 15.0
 _SOCKET_BUFFER_BYTES: Final = 1024 * 1024
+_SETTINGS: Final = "CUTLINE_"
+"""How the names of all settings of a service begin."""
 
 
 class SlotError(Exception):
@@ -82,9 +84,13 @@ class SlotPlan:
     threads: int = 1
 
     def environment(self) -> dict[str, str]:
-        """The child's environment; libraries read their thread counts once, at import."""
+        """The child's environment: libraries read their thread counts once, at import.
+
+        Of the service's settings it needs none, and they hold logins: the child reads what strangers upload.
+        """
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        return {**os.environ, **dict.fromkeys(names, str(self.threads))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
+        return {**kept, **dict.fromkeys(names, str(self.threads))}
 
 
 @dataclass(frozen=True, slots=True)

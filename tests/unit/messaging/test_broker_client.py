@@ -7,9 +7,11 @@ from urllib.parse import urlparse
 
 import nats.errors
 import pytest
-from nats.aio.client import Srv
+from nats.aio.client import Client, Srv
+from structlog.testing import capture_logs
 
 from cutline.messaging.broker_client import BrokerClient
+from cutline.messaging.connection import Broker
 
 NAME = "nats.cutline.example"
 
@@ -45,3 +47,15 @@ def test_nothing_is_said_in_plain_text_where_tls_is_asked_for(address: str, spok
     else:
         with pytest.raises(nats.errors.Error, match="offers none"):
             client._connect_command()
+
+
+async def test_a_connection_is_told_without_its_login() -> None:
+    """Nodes that are given different logins keep them in their addresses, which the log must not show."""
+    broker = Broker("nats://u:secret@a:4222,nats://v:secret@b:4222", name="test", on_fatal=lambda _: None)
+    broker.client._current_server = Srv(urlparse("nats://v:secret@b:4222"))
+    broker.client._status = Client.CONNECTED
+
+    with capture_logs() as lines:
+        await broker._has_connected()
+
+    assert [line["node"] for line in lines] == ["b:4222"]

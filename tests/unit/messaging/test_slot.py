@@ -97,6 +97,13 @@ async def test_one_process_serves_many_jobs_and_is_recycled_beside_the_work(make
     assert await eventually(lambda: not psutil.pid_exists(first[0]))
 
 
+async def test_the_child_sees_no_setting_of_its_service(make_slot: MakeSlot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logins reach services by their environment; the process that decodes what strangers upload is given none."""
+    monkeypatch.setenv("CUTLINE_POSTGRES_DSN", "postgresql://u:secret@h/db")
+
+    assert (await Run(await make_slot(SlotPlan())).of(slot_work.settings)).value == []
+
+
 async def test_a_crash_is_one_jobs_and_the_next_runs_in_a_new_process(make_slot: MakeSlot) -> None:
     """A child that dies fails its own job with its exit code, and the slot goes on."""
     slot = await make_slot(SlotPlan())
