@@ -249,9 +249,10 @@ class EnvReader:
 def _is_url(text: str, schemes: Collection[str]) -> bool:
     try:
         parts = urlsplit(text)
+        port = parts.port  # not a number where a password holds a slash: whoever connects would tell half of it
     except ValueError:
         return False
-    return parts.scheme in schemes and bool(parts.netloc)
+    return parts.scheme in schemes and bool(parts.hostname) and port != 0
 
 
 def _beginnings(schemes: Collection[str]) -> str:

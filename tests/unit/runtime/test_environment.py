@@ -89,6 +89,8 @@ def test_all_problems_are_told_at_once_and_by_name() -> None:
         ("AT", ":80", "AT: ':80' is not host:port"),
         ("URL", "ftp://h", "URL: is not a URL beginning with http:// or https://"),
         ("URL", "http://", "URL: is not a URL beginning with http:// or https://"),
+        ("URL", "http://user:half/other@h:80", "URL: is not a URL beginning with http:// or https://"),
+        ("URL", "http://user:secret@", "URL: is not a URL beginning with http:// or https://"),
         ("CSV", "a,c", "CSV: 'c' is not one of a, b"),
         ("CSV", ",", "CSV: names nothing"),
     ],
