@@ -18,6 +18,7 @@ from aiobotocore.session import AioSession
 from opentelemetry.trace import Span, SpanKind
 
 from cutline.blobs.errors import BlobMissingError, translated, unavailable
+from cutline.blobs.http_session import FaithfulSession
 from cutline.blobs.signing import SigningIdentity, content_disposition, signed_url
 from cutline.domain.errors import CutlineError
 from cutline.runtime.settings import S3Settings
@@ -325,6 +326,7 @@ def _session() -> AioSession:
 
 def _config() -> AioConfig:
     return AioConfig(
+        http_session_cls=FaithfulSession,
         signature_version="s3v4",
         s3={"addressing_style": "path"},
         connect_timeout=CONNECT_TIMEOUT_S,
