@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self, TypeAlias, TypeVar
@@ -94,6 +96,7 @@ class Database:
         if plan_once:
             self._server_settings["plan_cache_mode"] = "force_generic_plan"
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._answered_s = -math.inf
 
     @classmethod
     def of(cls, settings: PostgresSettings, *, application_name: str, plan_once: bool = False) -> Self:
@@ -166,13 +169,20 @@ class Database:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def problem(self) -> str | None:
-        """What keeps the database from answering, or None: a readiness check."""
+        """What keeps the database from answering, or None: a readiness check.
+
+        Connections that are all at work, and get answers, are load and no outage: a process that said it was not ready
+        then would leave its callers to the others, which have as much to do.
+        """
         if self._pool is None:
             return "Postgres has not answered yet"
+        asked_s = time.monotonic()
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 await self._pool.fetchval("SELECT 1")
-        except (*LOST_CONNECTION, TimeoutError, asyncpg.PostgresError) as error:
+        except TimeoutError:
+            return None if self._answered_s >= asked_s else "Postgres does not answer (TimeoutError)"
+        except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
             return f"Postgres does not answer ({type(error).__name__})"
         return None
 
@@ -194,6 +204,7 @@ class Database:
                 yield connection
         except LOST_CONNECTION as error:
             raise store_unavailable() from error
+        self._answered_s = time.monotonic()
 
     async def run_transaction(self, work: Callable[[Connection], Awaitable[_T]]) -> _T:
         """Runs `work` in a transaction, again from the start when Postgres asks for that (40P01, 40001).
@@ -225,12 +236,13 @@ class Database:
         """Runs a statement and returns its command tag; errors as in `transaction`."""
         return await self._guarded(self.pool.execute(query, *args))
 
-    @staticmethod
-    async def _guarded(call: Awaitable[_T]) -> _T:
+    async def _guarded(self, call: Awaitable[_T]) -> _T:
         try:
-            return await call
+            result = await call
         except LOST_CONNECTION as error:
             raise store_unavailable() from error
+        self._answered_s = time.monotonic()
+        return result
 
 
 _MAY_BE_IDLE: Final = "SELECT set_config('idle_in_transaction_session_timeout', $1, true)"

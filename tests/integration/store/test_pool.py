@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from cutline.domain.errors import UnavailableError
+from cutline.store import pool
 from cutline.store.pool import Connection, Database
 
 _SILENCE_S = 0.3
@@ -55,4 +56,32 @@ async def test_every_service_lets_go_in_seconds(postgres_dsn: str) -> None:
     await database.start()
 
     assert await database.fetchval("SHOW idle_in_transaction_session_timeout") == "5s"
+    await database.stop()
+
+
+async def test_load_is_no_outage(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that are all at work and get answers are no problem; without any answer the database is away."""
+    database = Database(postgres_dsn, application_name="busy", pool_max=1)
+    await database.start()
+    held, release, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(until: asyncio.Event) -> None:
+        async with database.transaction(idle_s=90):
+            held.set()
+            await until.wait()
+
+    async with asyncio.TaskGroup() as group:  # each waits for the connection behind the one before
+        group.create_task(work(release))
+        group.create_task(work(done))
+        asked = group.create_task(database.problem())
+        await held.wait()
+        release.set()
+
+        assert await asked is None
+        monkeypatch.setattr(pool, "PROBE_TIMEOUT_S", 0.2)
+        assert await database.problem() == "Postgres does not answer (TimeoutError)"
+        done.set()
+
+    monkeypatch.undo()
+    assert await database.problem() is None
     await database.stop()
