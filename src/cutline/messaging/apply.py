@@ -168,7 +168,7 @@ def _compare_stream(wanted: StreamConfig, found: StreamConfig, errors: list[str]
         errors.append(f"the stream {name} has retention {found.retention}, not {wanted.retention}")
     if abs((found.duplicate_window or 0) - wanted.duplicate_window) > SAME_S:
         errors.append(f"the stream {name} has duplicate_window {found.duplicate_window}, not {wanted.duplicate_window}")
-    for field in ("discard", "max_msgs", "max_age", "num_replicas", "storage", "compression"):
+    for field in ("discard", "max_msgs", "max_age", "max_msg_size", "num_replicas", "storage", "compression"):
         has, wants = getattr(found, field), getattr(wanted, field)
         if (has or 0) != (wants or 0):
             warnings.append(f"the stream {name} has {field} {has}, not {wants}")
@@ -201,6 +201,7 @@ def _stream_config(spec: StreamSpec, replicas: int) -> StreamConfig:
         num_replicas=replicas,
         max_msgs=spec.max_msgs,
         max_age=spec.max_age_s,
+        max_msg_size=spec.max_msg_bytes,
         duplicate_window=spec.duplicate_window_s,
         allow_direct=True,
     )

@@ -15,6 +15,11 @@ from cutline.domain.states import Lane, Stage
 HEADER_MSG_ID: Final = "Nats-Msg-Id"
 HEADER_TRACEPARENT: Final = "traceparent"
 
+SMALL_BYTES: Final = 16 * 1024
+"""Tickets and doorbells hold ids and two headers, some hundred bytes: more is not ours."""
+COPY_BYTES: Final = 64 * 1024
+"""A dead letter's copy holds a message that may be as large as a ticket, and why it died."""
+
 _ADVISORY: Final = "$JS.EVENT.ADVISORY.CONSUMER"
 
 
@@ -28,6 +33,7 @@ class StreamSpec:
     discard: str
     max_age_s: float = 0
     max_msgs: int = -1
+    max_msg_bytes: int = -1
     duplicate_window_s: float = 120
     description: str = ""
 
@@ -138,6 +144,7 @@ class Topology:
                 retention="workqueue",
                 discard="new",
                 max_msgs=2 * self.global_cap + 1_000,
+                max_msg_bytes=SMALL_BYTES,
                 duplicate_window_s=self.duplicate_window_s,
                 description="Tickets: a job to look at.",
             ),
@@ -147,6 +154,7 @@ class Topology:
                 retention="limits",
                 discard="old",
                 max_age_s=self.events_keep_s,
+                max_msg_bytes=SMALL_BYTES,
                 description="Doorbells: a design changed.",
             ),
             StreamSpec(
@@ -155,6 +163,7 @@ class Topology:
                 retention="limits",
                 discard="old",
                 max_age_s=30 * 86_400,
+                max_msg_bytes=COPY_BYTES,
                 description="Copies of dead letters.",
             ),
             StreamSpec(

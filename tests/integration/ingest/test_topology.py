@@ -9,11 +9,13 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
+from nats.js.errors import APIError
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from cutline.domain.states import Lane, Stage
 from cutline.messaging.apply import EXIT_DIFFERS
-from cutline.messaging.topology import Topology
+from cutline.messaging.topology import SMALL_BYTES, Topology
 from cutline.messaging.topology_check import TopologyCheck
 from cutline.telemetry.metrics import Metrics
 from services.ingest.bus_check import BusCheck
@@ -66,6 +68,14 @@ async def test_unusable_settings_are_refused(command: Command) -> None:
     code, told = await command("--diff", CUTLINE_NATS_REPLICAS="9")
     assert code == 2
     assert "CUTLINE_NATS_REPLICAS" in told
+
+
+async def test_streams_refuse_what_no_ticket_is(bench: Bench) -> None:
+    """A login that publishes large messages fills no disk with them: the broker takes none."""
+    subject = bench.topology.job_subject(Stage.IMAGING, Lane.BULK, "acme")
+
+    with pytest.raises(APIError, match="exceeds"):
+        await bench.broker.jetstream.publish(subject, bytes(SMALL_BYTES + 1))
 
 
 async def test_ingest_shows_what_differs_as_a_metric(bench: Bench) -> None:
