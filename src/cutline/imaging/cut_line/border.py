@@ -29,6 +29,7 @@ WIDE: Final = 3.0
 """Times the least radius that no bend of the pieces is under, where convex corners need no slack. It would narrow the
 gaps between pieces, and the neck across a gap nearly as wide as the closing disc moves by several times as much."""
 MIN_PIECE_MM2: Final = 0.5
+CRUMB_MM2: Final = MIN_PIECE_MM2 / 5
 SMOOTHING_TO_MM: Final = 4.0
 SPIKE_MM2: Final = 0.02
 SPIKE_DEGREES: Final = 17.0
@@ -94,6 +95,16 @@ def bordered_shape(art: BaseGeometry, spec: ResolvedSpec, *, sagitta_mm: float =
 
 def smoothed(pieces: MultiPolygon, spec: ResolvedSpec, slack_mm: float = SLACKS_MM[0]) -> MultiPolygon:
     """The pieces with their concave corners filled; this is what the blade follows.
+
+    Each of its parts holds a piece, and no piece is this small: what is smaller is a crumb of the arithmetic, which may
+    even lie inside of another part.
+    """
+    shape = _smoothed(pieces, spec, slack_mm)
+    return MultiPolygon([part for part in shape.geoms if part.area >= CRUMB_MM2])
+
+
+def _smoothed(pieces: MultiPolygon, spec: ResolvedSpec, slack_mm: float) -> MultiPolygon:
+    """The same, crumbs included.
 
     Where a channel is about as wide as the closing disc, discs from both its ends leave sharp spikes between them.
     Opening takes those off. It takes off nothing else, because the pieces have no tighter convex corner.
