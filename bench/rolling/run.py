@@ -80,7 +80,13 @@ FULL: Final = Schedule(
     calm_s=20,
     replicas=2,
     drain_s=600,
-    settings={"CUTLINE_IMAGING_SLOTS": "2", "CUTLINE_MOCKUP_SLOTS": "2"},
+    settings={
+        "CUTLINE_IMAGING_SLOTS": "2",
+        "CUTLINE_MOCKUP_SLOTS": "2",
+        # One key watches every design there is, and where the cores are few a backlog keeps thousands of them open.
+        "CUTLINE_GRPC_MAX_STREAMS_PER_KEY": "10000",
+        "CUTLINE_GRPC_MAX_STREAMS_PER_TENANT": "10000",
+    },
 )
 QUICK: Final = Schedule(per_s=2, calm_s=2, replicas=1)
 PIXELS: Final = Schedule(
