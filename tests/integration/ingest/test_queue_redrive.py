@@ -21,7 +21,7 @@ from cutline.v1 import queue_service_pb2 as pb
 from services.ingest import queue_redrive
 from services.ingest.dispatch import Dispatch
 from services.ingest.queue_discard import Discard
-from services.ingest.queue_redrive import Redrive
+from services.ingest.queue_redrive import BATCH, Redrive
 from services.ingest.settings import BacklogLimits
 from tests.integration.ingest.parts import Bench
 from tests.integration.ingest.queue_site import Made, Site
@@ -290,15 +290,16 @@ async def test_a_discard_in_many_batches_drops_all(site: Site) -> None:
 
 async def test_redriven_jobs_beyond_the_window_wait_for_their_turn(site: Site) -> None:
     """A tenant's redrive does not fill the queue before everybody else's jobs: the rest is released as others start."""
-    for _ in range(300):
+    for _ in range(600):
         await site.dead(reason="WORKER_CRASHED")
 
     answer = await site.redrive(reason="WORKER_CRASHED")
 
-    assert answer.redriven_count == 300
+    assert answer.redriven_count == 600
     states = await site.row(
         "SELECT count(*) FILTER (WHERE state = 'QUEUED') AS queued,"
         " count(*) FILTER (WHERE state = 'WAITING') AS waiting FROM jobs"
     )
-    assert states["queued"] <= BacklogLimits().release_window
-    assert states["queued"] + states["waiting"] == 300
+    # The count of each second may fall between a batch and its commit, and forget that one until the next.
+    assert states["queued"] <= BacklogLimits().release_window + BATCH
+    assert states["queued"] + states["waiting"] == 600
