@@ -82,7 +82,9 @@ class Tries:
 def _may_pass(error: ApiError) -> bool:
     """Whether another try can help: a cap says when; a message that is too large is exhausting without a word of it."""
     full = isinstance(error, ResourceExhaustedError) and error.retry_after_s is not None
-    return full or isinstance(error, UnavailableError | DeadlineExceededError)
+    # A server that closes may cancel what it has just taken; a caller's own cancellation never gets here.
+    dropped = error.code == grpc.StatusCode.CANCELLED and not error.reason
+    return full or dropped or isinstance(error, UnavailableError | DeadlineExceededError)
 
 
 class Patience:

@@ -92,6 +92,11 @@ def test_what_cannot_pass_is_told_at_once(error: ApiError) -> None:
         Patience(60).pause_s(error)
 
 
+def test_a_call_that_a_closing_server_cancelled_is_tried_again() -> None:
+    """What it had just taken, a server that closes cancels without a word: the same request is asked once more."""
+    assert Tries(max_retries=1, budget_s=30).pause_s(ApiError(grpc.StatusCode.CANCELLED, "Cancelled.")) < 1
+
+
 def test_patience_counts_from_the_first_failure_after_a_word(clock: Clock) -> None:
     """A service may be silent for long and away for a minute; each word of it gives the minute anew."""
     patience = Patience(60)
