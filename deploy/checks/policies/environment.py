@@ -22,6 +22,7 @@ from cutline.messaging.topology import Topology
 from cutline.messaging.topology_settings import read_topology
 from cutline.runtime.environment import EnvReader, SettingsError
 from cutline.runtime.settings import NatsSettings, PostgresSettings
+from deploy.checks.asked import Asked
 from deploy.checks.manifests import Document, Manifests, containers, name_of
 from services.imaging.settings import ImagingSettings
 from services.ingest.settings import IngestSettings
@@ -93,22 +94,6 @@ class Reading:
     names: frozenset[str]
 
 
-class _Asked(dict[str, str]):
-    """An environment that notes what it is asked for."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        super().__init__(environ)
-        self.names: set[str] = set()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.names.add(key)
-        return super().get(key, default)
-
-    def __getitem__(self, key: str) -> str:
-        self.names.add(key)
-        return super().__getitem__(key)
-
-
 def environment_of(manifests: Manifests, workload: Document) -> dict[str, str]:
     """The variables that our container of a workload starts with, stand-ins for secrets included."""
     (container, *_) = containers(workload)
@@ -155,7 +140,7 @@ def _read(name: str, environ: tuple[tuple[str, str], ...]) -> Reading:
             variable: str(_placed(Path(folder), variable)) if _OF_FILE.fullmatch(variable) and value else value
             for variable, value in environ
         }
-        asked = _Asked(placed)
+        asked = Asked(placed)
         try:
             settings = READERS[name].from_env(asked)
         except SettingsError as error:

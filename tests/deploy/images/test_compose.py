@@ -8,7 +8,6 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,43 +20,16 @@ from cutline.messaging.topology import Topology
 from cutline.messaging.topology_settings import read_topology
 from cutline.runtime.environment import EnvReader
 from cutline.runtime.settings import NatsSettings, PostgresSettings
-from services.imaging.settings import ImagingSettings
-from services.ingest.settings import IngestSettings
-from services.mockup.settings import MockupSettings
-from services.status.settings import StatusSettings
+from deploy.checks.asked import Asked
+from deploy.checks.policies.environment import READERS
 from tests.deploy.images.conftest import DEPLOY, make_secrets
 
 SCHEMA: Final = Path(sys.prefix) / "schemas" / "compose" / "config" / "compose_spec.json"
 IN_CONTAINER: Final = "/run/secrets/"
-SETTINGS: Final[dict[str, Any]] = {
-    "ingest-api": IngestSettings,
-    "ingest-admin": IngestSettings,
-    "ingest-housekeeping": IngestSettings,
-    "imaging": ImagingSettings,
-    "mockup": MockupSettings,
-    "status": StatusSettings,
-}
 JOBS: Final = ("migrate", "topology", "operator")
+SETTINGS: Final[dict[str, Any]] = {name: kind for name, kind in READERS.items() if name not in JOBS}
 WORKERS: Final = ("imaging", "mockup")
 DEFAULT: Final = re.compile(r"\$\{[A-Z0-9_]+:-([^}]*)\}")
-
-
-class Asked(Mapping[str, str]):
-    """An environment that remembers what it was asked for."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-        self.names: set[str] = set()
-
-    def __getitem__(self, name: str) -> str:
-        self.names.add(name)
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 def environment(compose: dict[str, Any], service: str, secrets: Path) -> Asked:

@@ -17,7 +17,7 @@ needs_kubectl: Final = pytest.mark.skipif(rendering.kubectl() is None, reason="t
 _OF_A_LOCK: Final = re.compile(
     r"[\w.-]+==[\w.+!-]+( ; [^:/]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|    #( via)?( +(-r )?[\w.\[\]/-]+)?"
 )
-"""A package of one version, a digest of it, or a word on what asks for it: no other line, so none on where it is from."""
+"""A package of one version, a digest, or a word on what asks for it: no other line, so none on where it is from."""
 
 
 @needs_kubectl

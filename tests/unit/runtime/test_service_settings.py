@@ -11,6 +11,7 @@ import pytest
 
 from cutline.rpc.server import _options
 from cutline.runtime.environment import SettingsError
+from deploy.checks.asked import Asked
 from services.imaging.settings import ImagingSettings
 from services.ingest.settings import IngestSettings
 from services.mockup.settings import MockupSettings
@@ -32,19 +33,6 @@ every_service = pytest.mark.parametrize(
 )
 
 
-class _Asked(dict[str, str]):
-    """An environment that remembers what was asked of it."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        super().__init__(values)
-        self.names: set[str] = set()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """As of any mapping."""
-        self.names.add(key)
-        return super().get(key, default)
-
-
 def _refused(read: Read, environ: Mapping[str, str]) -> set[str]:
     """The variables that are refused."""
     try:
@@ -63,7 +51,7 @@ def test_everything_required_is_told_at_once(read: Read) -> None:
 @every_service
 def test_nonsense_is_refused_by_the_name_of_its_variable(read: Read) -> None:
     """Each variable with nonsense in it is either a text like any other or named in the one problem there is."""
-    sound = _Asked(SOUND)
+    sound = Asked(SOUND)
     read(sound)
 
     names = {name for name in sound.names if not name.endswith("_FILE")}
