@@ -23,9 +23,10 @@ MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 # The services allow pings every 10 s; a silent connection is noticed after 40 s.
 KEEPALIVE_MS: Final = 30_000
 KEEPALIVE_TIMEOUT_MS: Final = 10_000
-# gRPC's own pauses between two connects: a call that finds a channel within one fails without having tried.
+# gRPC's own pauses between two connects, give or take a fifth: a call that finds a channel within one fails without
+# having tried. The five tries of a call last for 1.5 s at least, so one of them comes after a connect.
 FIRST_RECONNECT_MS: Final = 100
-LONGEST_RECONNECT_MS: Final = 2_000
+LONGEST_RECONNECT_MS: Final = 1_000
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),

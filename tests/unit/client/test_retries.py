@@ -16,6 +16,7 @@ from cutline.client import (
     UnavailableError,
     WaitTimeoutError,
 )
+from cutline.client.channels import LONGEST_RECONNECT_MS
 from cutline.client.retries import LONGEST_PAUSE_S, Backoff, Deadline, Patience, Tries
 from cutline.client.watching import DesignWatch
 from cutline.v1 import design_pb2, status_service_pb2
@@ -37,6 +38,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
     return clock
+
+
+def test_the_tries_of_a_call_outlast_the_pause_between_two_connects() -> None:
+    """A call whose service moved to another address tries it at least once after gRPC has had to connect to it."""
+    for _ in range(50):
+        tries = Tries(max_retries=5, budget_s=30)
+        assert sum(tries.pause_s(AWAY) for _ in range(5)) > 1.2 * LONGEST_RECONNECT_MS / 1000
 
 
 def test_pauses_grow_to_a_limit_and_begin_anew() -> None:
