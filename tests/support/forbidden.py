@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from cutline.messaging.permissions import BusUser, permissions
 from cutline.messaging.topology import Topology
+from tests.support.subjects import covers, example
 
 
 def forbidden_publishes(user: BusUser, topology: Topology) -> list[str]:
     """Subjects, without wildcards, that the broker must not take from a user."""
     own = permissions(user, topology).publish_allow
     tried = [
-        *(_example(subject) for other in BusUser for subject in permissions(other, topology).publish_allow),
+        *(example(subject) for other in BusUser for subject in permissions(other, topology).publish_allow),
         *(f"{other.inbox_prefix}.x" for other in BusUser),  # a forged reply
         *_forbidden_requests(topology),
         "anything.else",
     ]
-    return sorted({subject for subject in tried if not any(_covers(pattern, subject) for pattern in own)})
+    return sorted({subject for subject in tried if not any(covers(pattern, subject) for pattern in own)})
 
 
 def forbidden_subscribes(user: BusUser, topology: Topology) -> list[str]:
@@ -29,7 +30,7 @@ def forbidden_subscribes(user: BusUser, topology: Topology) -> list[str]:
         "$SYS.>",
         ">",
     ]
-    return sorted({subject for subject in tried if not any(_covers(pattern, subject) for pattern in own)})
+    return sorted({subject for subject in tried if not any(covers(pattern, subject) for pattern in own)})
 
 
 def _forbidden_requests(topology: Topology) -> list[str]:
@@ -48,19 +49,3 @@ def _forbidden_requests(topology: Topology) -> list[str]:
         f"$JS.API.CONSUMER.DELETE.{stream}.{consumer.name}",
         "$SYS.REQ.SERVER.PING",
     ]
-
-
-def _example(pattern: str) -> str:
-    """A subject that a pattern covers."""
-    return ".".join({"*": "x", ">": "x.y"}.get(token, token) for token in pattern.split("."))
-
-
-def _covers(pattern: str, subject: str) -> bool:
-    """Whether every subject of `subject`, which may have wildcards itself, is one of the pattern's."""
-    ours, theirs = pattern.split("."), subject.split(".")
-    for place, token in enumerate(ours):
-        if token == ">":
-            return len(theirs) > place
-        if place >= len(theirs) or theirs[place] == ">" or (token not in ("*", theirs[place])):
-            return False
-    return len(ours) == len(theirs)

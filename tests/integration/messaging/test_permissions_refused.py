@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from cutline.messaging.broker_client import BrokerClient
 from cutline.messaging.permissions import BusUser, permissions
 from tests.support.secured_bus import SecuredBus
+from tests.support.subjects import covers, example
 
 NOT_STORED: Final = {"Nats-Expected-Stream": "none"}
 """What is allowed is published too, to see that it is: a header that no stream accepts keeps it from being stored."""
@@ -152,23 +153,6 @@ async def violations(
     return refused
 
 
-def example(pattern: str) -> str:
-    """A subject that matches a pattern."""
-    return pattern.replace("*", "x").replace(">", "1.1.1.1.0")
-
-
-def matches(pattern: str, subject: str) -> bool:
-    """Whether a subject, or a narrower pattern, is within a pattern."""
-    wanted, has = pattern.split("."), subject.split(".")
-    if wanted[-1] == ">":
-        return len(has) >= len(wanted) and _same(wanted[:-1], has)
-    return len(has) == len(wanted) and _same(wanted, has)
-
-
-def _same(wanted: Sequence[str], has: Sequence[str]) -> bool:
-    return all(one in ("*", other) for one, other in zip(wanted, has, strict=False))
-
-
 @pytest.mark.parametrize("user", BusUser)
 async def test_a_user_may_publish_what_it_is_granted_and_nothing_that_others_are(
     secured: SecuredBus, user: BusUser
@@ -179,7 +163,7 @@ async def test_a_user_may_publish_what_it_is_granted_and_nothing_that_others_are
 
     refused = await violations(secured, user, publishes=tried)
 
-    foreign = {subject for subject in tried if not any(matches(pattern, subject) for pattern in own)}
+    foreign = {subject for subject in tried if not any(covers(pattern, subject) for pattern in own)}
     assert refused == {subject.lower() for subject in foreign}
     assert foreign
 
@@ -195,7 +179,7 @@ async def test_a_user_may_hear_what_it_is_granted_and_nothing_that_others_are(
 
     refused = await violations(secured, user, subscribes=tried)
 
-    foreign = {subject for subject in tried if not any(matches(pattern, subject) for pattern in own)}
+    foreign = {subject for subject in tried if not any(covers(pattern, subject) for pattern in own)}
     assert refused == {subject.lower() for subject in foreign}
     assert foreign
 
