@@ -24,6 +24,7 @@ from nats.errors import TimeoutError as NothingCameError
 from nats.js.api import ConsumerConfig, RetentionPolicy, StreamConfig
 
 from bench.delivery.floor import Floor, floor, write
+from bench.percentiles import Percentiles
 from bench.submit import NO_CAPS, Load, put_uploads, store_key
 
 PER_S = 100
@@ -55,10 +56,8 @@ class Times:
     @classmethod
     def of(cls, waits_s: Sequence[float]) -> Times:
         """Percentiles of waits."""
-        ordered = sorted(waits_s)
-        return cls(
-            round(1000 * statistics.median(ordered), 3), round(1000 * ordered[int(0.99 * (len(ordered) - 1))], 3)
-        )
+        found = Percentiles.of(1000 * wait_s for wait_s in waits_s)
+        return cls(found.p50_ms, found.p99_ms)
 
 
 async def bare(floor_: Floor, duration_s: float) -> Times:

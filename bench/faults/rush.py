@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ import httpx
 
 from bench.faults.farm import Farm
 from bench.faults.orders import Order
+from bench.percentiles import Percentiles
 from cutline.client.artwork import ArtworkSource
 from cutline.client.specs import wire_spec
 from cutline.client.uploads import put_artwork_async
@@ -64,14 +64,8 @@ class Answers:
     @classmethod
     def of(cls, answers: Sequence[Answer]) -> Answers:
         """The figures of at least one answer."""
-        took_ms = sorted(1000 * answer.took_s for answer in answers)
-        return cls(
-            submits=len(answers),
-            refused=sum(answer.design_id is None for answer in answers),
-            p50_ms=round(statistics.median(took_ms), 1),
-            p99_ms=round(took_ms[int(0.99 * (len(took_ms) - 1))], 1),
-            longest_ms=round(took_ms[-1], 1),
-        )
+        refused = sum(answer.design_id is None for answer in answers)
+        return cls(len(answers), refused, *Percentiles.of((1000 * answer.took_s for answer in answers), digits=1))
 
 
 class Rush:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
+from bench.percentiles import Percentiles
 from bench.rolling.art import Art
 from bench.watch_faults.hearing import Hearing, Strike
 from bench.watch_faults.watchers import SdkWatcher
@@ -54,13 +54,7 @@ class Latency:
     @classmethod
     def of(cls, submits: Sequence[Submit]) -> Latency:
         """The figures of at least one submit."""
-        took_ms = sorted(1000 * submit.took_s for submit in submits)
-        return cls(
-            submits=len(took_ms),
-            p50_ms=round(statistics.median(took_ms), 1),
-            p99_ms=round(took_ms[int(0.99 * (len(took_ms) - 1))], 1),
-            longest_ms=round(took_ms[-1], 1),
-        )
+        return cls(len(submits), *Percentiles.of((1000 * submit.took_s for submit in submits), digits=1))
 
 
 @dataclass

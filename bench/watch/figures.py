@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
+from bench.percentiles import Percentiles
 from bench.watch.callers import Taken
 from bench.watch.stand import Stamp
 
@@ -59,12 +60,7 @@ class Times:
     @classmethod
     def of(cls, times_ms: Sequence[float]) -> Self:
         """Percentiles of times."""
-        ordered = sorted(times_ms)
-        return cls(
-            round(statistics.median(ordered), 3),
-            round(ordered[int(0.99 * (len(ordered) - 1))], 3),
-            round(ordered[-1], 3),
-        )
+        return cls(*Percentiles.of(times_ms))
 
     @classmethod
     def median(cls, runs: Sequence[Times]) -> Self:
