@@ -35,48 +35,30 @@ class Slip:
 def put(resource: str, path: str, value: object) -> Change:
     """Sets what lies at a path of every resource that `Kind/name*` means; what leads there has to exist."""
 
-    def change(manifests: Manifests) -> Manifests:
-        changed = manifests.copy()
-        for document in _found(changed, resource):
-            *before, last = _steps(path)
-            holder = _follow(document, before)
-            if isinstance(holder, list):
-                place = _index(holder, last)
-                holder[place] = copy.deepcopy(value)
-            else:
-                holder[last] = copy.deepcopy(value)
-        return changed
+    def strike(document: Document) -> None:
+        holder, last = _place(document, path)
+        holder[last] = copy.deepcopy(value)
 
-    return change
+    return _each(resource, strike)
 
 
 def drop(resource: str, path: str = "") -> Change:
     """Removes what lies at a path of every resource that `Kind/name*` means, or without a path the resources."""
 
-    def change(manifests: Manifests) -> Manifests:
-        changed = manifests.copy()
-        found = _found(changed, resource)
-        if not path:
-            return Manifests(changed.name, tuple(one for one in changed.documents if one not in found))
-        for document in found:
-            *before, last = _steps(path)
-            holder = _follow(document, before)
-            del holder[_index(holder, last) if isinstance(holder, list) else last]
-        return changed
+    def strike(document: Document) -> None:
+        holder, last = _place(document, path)
+        del holder[last]
 
-    return change
+    def remove(manifests: Manifests) -> Manifests:
+        found = _found(manifests, resource)
+        return Manifests(manifests.name, tuple(one for one in manifests.documents if one not in found)).copy()
+
+    return _each(resource, strike) if path else remove
 
 
 def append(resource: str, path: str, value: object) -> Change:
     """Adds an entry to the list at a path."""
-
-    def change(manifests: Manifests) -> Manifests:
-        changed = manifests.copy()
-        for document in _found(changed, resource):
-            _follow(document, _steps(path)).append(copy.deepcopy(value))
-        return changed
-
-    return change
+    return _each(resource, lambda document: _follow(document, _steps(path)).append(copy.deepcopy(value)))
 
 
 def twin(resource: str, name: str, path: str, value: object) -> Change:
@@ -107,25 +89,31 @@ def both(*changes: Change) -> Change:
 def setting(workload: str, variable: str, value: str) -> Change:
     """Gives a variable to the container of a Deployment or Job, in place of what it was given."""
 
-    def change(manifests: Manifests) -> Manifests:
-        changed = manifests.copy()
-        for document in _found(changed, workload):
-            (container,) = document["spec"]["template"]["spec"]["containers"]
-            kept = [entry for entry in container.get("env", []) if entry["name"] != variable]
-            container["env"] = [*kept, {"name": variable, "value": value}]
-        return changed
+    def strike(document: Document) -> None:
+        (container,) = document["spec"]["template"]["spec"]["containers"]
+        kept = [entry for entry in container.get("env", []) if entry["name"] != variable]
+        container["env"] = [*kept, {"name": variable, "value": value}]
 
-    return change
+    return _each(workload, strike)
 
 
 def shared(variable: str, value: str) -> Change:
     """Gives a variable to all, in the ConfigMap that they share."""
 
+    def strike(document: Document) -> None:
+        if any(name.startswith("CUTLINE_") for name in document["data"]):
+            document["data"][variable] = value
+
+    return _each("ConfigMap/*", strike)
+
+
+def _each(resource: str, strike: Callable[[Document], None]) -> Change:
+    """Strikes every resource that `Kind/name*` means, in a copy of the manifests."""
+
     def change(manifests: Manifests) -> Manifests:
         changed = manifests.copy()
-        for document in changed.of_kind("ConfigMap"):
-            if any(name.startswith("CUTLINE_") for name in document["data"]):
-                document["data"][variable] = value
+        for document in _found(changed, resource):
+            strike(document)
         return changed
 
     return change
@@ -145,14 +133,23 @@ def _steps(path: str) -> list[str]:
     return [step.replace("~", "/") for step in path.split("/")]
 
 
-def _follow(value: Any, path: list[str]) -> Any:
-    for step in path:
-        value = value[_index(value, step) if isinstance(value, list) else step]
+def _follow(value: Any, steps: list[str]) -> Any:
+    for step in steps:
+        value = value[_key(value, step)]
     return value
 
 
-def _index(entries: list[Any], step: str) -> int:
-    """An entry by its number, or by its name."""
+def _place(document: Document, path: str) -> tuple[Any, Any]:
+    """What holds the end of a path, and the key or index of the end in it."""
+    *before, last = _steps(path)
+    holder = _follow(document, before)
+    return holder, _key(holder, last)
+
+
+def _key(holder: Any, step: str) -> str | int:
+    """A step as a key or, in a list, as the index of an entry that is meant by its number or its name."""
+    if not isinstance(holder, list):
+        return step
     if step.isdecimal():
         return int(step)
-    return next(place for place, entry in enumerate(entries) if isinstance(entry, dict) and entry.get("name") == step)
+    return next(place for place, entry in enumerate(holder) if isinstance(entry, dict) and entry.get("name") == step)
