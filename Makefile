@@ -34,8 +34,9 @@ install: $(RUN_STAMP) ## Make .venv with what running needs
 install-dev: $(VENV)/dev.stamp ## Add what development needs to .venv
 
 ##@ Check
-test: lint types arch proto-check k8s-check schemas ## Run every check and every test; ARGS="-k cut_line" picks tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: $(VENV)/dev.stamp ## Run every check and every test; ARGS="-k cut_line" picks tests
+	@$(MAKE) --no-print-directory --jobs 2 lint types arch proto-check k8s-check schemas
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(VENV)/dev.stamp ## The properties of cut lines on 2,000 random artworks each, on two cores; takes about an hour
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist load tests/property $(ARGS)

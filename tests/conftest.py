@@ -17,8 +17,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from cutline.embedded.servers import EmbeddedServers
+from tests.support.scheduling import OneStackAtATime
 
 _ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 # The same examples in every run: `make test` tells what a change did; the long profile goes and looks for more.
@@ -35,6 +37,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _NATS_ACCOUNTS = tuple(f"test-{number}" for number in range(1000))
 _EMPTY = "template0"
 _MIGRATED = "migrated"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStackAtATime:
+    """Deals the tests out to the processes of a parallel run."""
+    return OneStackAtATime(config, log)
 
 
 @pytest.fixture(scope="session")
