@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from shapely import LinearRing, Point, Polygon, box
+from shapely import LinearRing, LineString, Point, Polygon, box
 
+from cutline.imaging.cut_line.arcs import capsule_of
 from cutline.imaging.cut_line.bezier import BezierPath
 from cutline.imaging.cut_line.fit import fit_ring
 from cutline.imaging.cut_line.rings import ring_points
@@ -33,6 +34,18 @@ def test_a_disc_needs_few_segments() -> None:
 
     assert len(path.control) <= 12
     assert _apart(path, disc) <= 0.025
+
+
+@pytest.mark.parametrize("sides", [(6.0, 6.0), (5.999, 6.0), (6.0, 6.001), (6.0, 20.0), (20.0, 6.0)])
+def test_a_capsule_fills_its_box_and_bends_no_tighter_than_asked(sides: tuple[float, float]) -> None:
+    """Two half circles of 3 mm, and lines between them where the box is longer than wide, in the middle of the box."""
+    path = capsule_of((0.0, 0.0, *sides), least_radius_mm=3.0, tolerance_mm=0.015)
+
+    low, high = np.array(path.box).reshape(2, 2)
+    assert high - low == pytest.approx(sides, abs=0.002)
+    assert low + high == pytest.approx(sides)
+    assert path.tightest[0] >= 3.0 * (1 - 1e-5)
+    assert _apart(path, LineString([low + 3, high - 3]).buffer(3, quad_segs=90)) < 0.005
 
 
 def test_a_rounded_rectangle_is_lines_and_arcs() -> None:

@@ -15,6 +15,7 @@ from shapely import MultiPolygon, Polygon, affinity
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import BoxMm
 from cutline.domain.sticker_spec import CutType, ResolvedSpec
+from cutline.imaging.cut_line.arcs import capsule_of
 from cutline.imaging.cut_line.bezier import DECIMALS, BezierPath, line
 from cutline.imaging.cut_line.border import (
     SLACKS_MM,
@@ -50,7 +51,7 @@ WIDER_SLACKS_MM: Final = (0.03, 0.06, 0.1)
 CLOSER_TRIES: Final = ((0.6, 0.0), (1.0, 0.07), (0.25, 0.0))
 """What is tried besides where no try held the least radius, and the best came near."""
 SPLINES: Final = (0.2, 0.15, 0.1)
-"""The last that is tried then: splines whose steps, and whose smoothing, are these shares of the least radius.
+"""What is tried after that: splines whose steps, and whose smoothing, are these shares of the least radius.
 Smoothing narrows a circle by half of the square of its share; longer steps would bend too far where curvature jumps."""
 NEAR: Final = 0.5
 """Share of the least radius that is near: a line that bends tighter follows a ragged edge, which nothing here mends."""
@@ -116,7 +117,17 @@ def _fitted(pieces: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: Resolv
             return tried
         if best is None or tried.radius_mm > best.radius_mm:
             best = tried
+    capsule = None if holes.cut else _capsule(shapes[SLACKS_MM[0]], scaled, spec)
+    if capsule is not None and (best is None or best.radius_mm < capsule.radius_mm):
+        return capsule
     return best or _edge_by_edge(shapes, holes.cut, scaled, spec)
+
+
+def _capsule(shape: MultiPolygon, scaled: Scaled, spec: ResolvedSpec) -> _Fitted | None:
+    """All that can be drawn as narrow as the tightest bend; None where the shape is another."""
+    path = capsule_of(scaled.box, least_radius_mm=blade_radius_mm(spec), tolerance_mm=FIT_TOLERANCE_MM)
+    drawn = _Fitted((path.rounded(),), ())
+    return drawn if _is_sound(drawn, scaled.bordered, shape) else None
 
 
 def _edge_by_edge(
