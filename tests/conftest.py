@@ -40,9 +40,9 @@ _MIGRATED = "migrated"
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStackAtATime:
-    """Deals the tests out to the processes of a parallel run."""
-    return OneStackAtATime(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStackAtATime | None:
+    """Deals tests out by files to the processes of a parallel run; other ways (`--dist`) stay as they are."""
+    return OneStackAtATime(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
