@@ -11,15 +11,13 @@ from shapely import MultiPolygon, Point, Polygon, affinity, box
 from shapely.geometry.base import BaseGeometry
 
 from cutline.domain.errors import ArtworkError, Reason
-from cutline.domain.sticker_spec import IslandPolicy, StickerSpec, resolve
+from cutline.domain.sticker_spec import MIN_ART_SIDE_MM, IslandPolicy, StickerSpec, resolve
 from cutline.imaging.cut_line.build import build_cut_line
 from cutline.imaging.outline import Outline
 from cutline.imaging.shapes import polygons_of
 from cutline.imaging.specks import NO_SPECKS
 
 NECK_MM = 3.0
-LEAST_SIDE_MM = 5.0
-"""A spec with less room for the art is refused before there is any."""
 MEASURING_MM = 0.1
 """What the fit of the line to its shape may take off a neck, on both sides together."""
 
@@ -76,7 +74,7 @@ def test_no_neck_is_under_three_millimetres(
 ) -> None:
     """Pieces that are joined hang together, measured on the emitted line, by nowhere less than 3 mm."""
     x_min, _, x_max, _ = art.bounds
-    assume(x_max - x_min >= LEAST_SIDE_MM)
+    assume(x_max - x_min >= MIN_ART_SIDE_MM)
     spec = resolve(
         StickerSpec(
             width_mm=x_max - x_min + 2 * border_mm,
