@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from shapely import LinearRing, LineString, Point, Polygon, box
 
-from cutline.imaging.cut_line.arcs import capsule_of
 from cutline.imaging.cut_line.bezier import BezierPath
 from cutline.imaging.cut_line.fit import fit_ring
 from cutline.imaging.cut_line.rings import ring_points
+from cutline.imaging.cut_line.rounded import capsule
 from cutline.imaging.shapes import closed, offset
 
 
@@ -39,7 +39,7 @@ def test_a_disc_needs_few_segments() -> None:
 @pytest.mark.parametrize("sides", [(6.0, 6.0), (5.999, 6.0), (6.0, 6.001), (6.0, 20.0), (20.0, 6.0)])
 def test_a_capsule_fills_its_box_and_bends_no_tighter_than_asked(sides: tuple[float, float]) -> None:
     """Two half circles of 3 mm, and lines between them where the box is longer than wide, in the middle of the box."""
-    path = capsule_of((0.0, 0.0, *sides), least_radius_mm=3.0, tolerance_mm=0.015)
+    path = capsule((0.0, 0.0, *sides), least_radius_mm=3.0, tolerance_mm=0.015)
 
     low, high = np.array(path.box).reshape(2, 2)
     assert high - low == pytest.approx(sides, abs=0.002)

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cutline.imaging.cut_line.bezier import BezierPath, line, type_points
+from cutline.imaging.cut_line.bezier import type_points
 
 MIN_TURN_DEGREES: Final = 18.0
 """A shorter arc is left to the fit, which may smooth it over."""
@@ -39,7 +39,6 @@ TIGHTER_AT_46_DEGREES: Final = 5.6e-4
 """A cubic over 46 degrees bends so much tighter than its circle; the error grows with the fourth power of its angle."""
 SPARE: Final = 4e-4
 """Share of the radius left for what rounding and scaling do."""
-SHORTEST_STRAIGHT_MM: Final = 0.002
 
 
 @dataclass(frozen=True)
@@ -96,33 +95,6 @@ class Arc:
             np.stack([points[k], points[k] + tangents[k], points[k + 1] - tangents[k + 1], points[k + 1]])
             for k in range(count)
         ]
-
-
-def capsule_of(bounds: tuple[float, float, float, float], *, least_radius_mm: float, tolerance_mm: float) -> BezierPath:
-    """A box whose shorter sides are half circles; a circle where it is a square.
-
-    Args:
-        bounds: x_min, y_min, x_max, y_max in mm.
-        least_radius_mm: Of the half circles: a box that is narrower is left on both sides.
-        tolerance_mm: How far cubics may leave them.
-    """
-    low, high = np.array(bounds).reshape(2, 2)
-    sides = high - low
-    radius = max(float(sides.min()) / 2, least_radius_mm)
-    straight = float(sides.max()) - 2 * radius
-    if straight < SHORTEST_STRAIGHT_MM:
-        radius, straight = max(float(sides.max()) / 2, radius), 0.0
-    along = np.array([1.0, 0.0] if sides[0] > sides[1] else [0.0, 1.0])
-    caps = [
-        Arc(0, 0, (low + high + way * straight * along) / 2, radius, sense=1, start=start, turn=np.pi)
-        for way, start in ((-1, np.arctan2(along[0], -along[1])), (1, np.arctan2(-along[0], along[1])))
-    ]
-    cubics: list[type_points] = []
-    for cap, before in zip(caps, reversed(caps), strict=True):
-        if straight:
-            cubics.append(line(before.point(before.end), cap.point(cap.start)))
-        cubics.extend(cap.cubics(least_radius_mm, tolerance_mm))
-    return BezierPath(np.stack(cubics))
 
 
 def find_arcs(ring: type_points) -> list[Arc]:

@@ -15,7 +15,6 @@ from shapely import MultiPolygon, Polygon, affinity
 from cutline.domain.errors import ArtworkError, Reason
 from cutline.domain.outputs import BoxMm
 from cutline.domain.sticker_spec import CutType, ResolvedSpec
-from cutline.imaging.cut_line.arcs import capsule_of
 from cutline.imaging.cut_line.bezier import DECIMALS, BezierPath, line
 from cutline.imaging.cut_line.border import (
     SLACKS_MM,
@@ -34,6 +33,7 @@ from cutline.imaging.cut_line.liner import liner_path, outline_of
 from cutline.imaging.cut_line.model import CutLine, Join, box_mm
 from cutline.imaging.cut_line.radius import eased
 from cutline.imaging.cut_line.rings import ring_points, smallest_radius_mm
+from cutline.imaging.cut_line.rounded import capsule
 from cutline.imaging.cut_line.scale import Scaled, solve_scale
 from cutline.imaging.cut_line.spline import spline_of
 from cutline.imaging.outline import Outline
@@ -117,15 +117,15 @@ def _fitted(pieces: MultiPolygon, holes: InnerCuts, scaled: Scaled, spec: Resolv
             return tried
         if best is None or tried.radius_mm > best.radius_mm:
             best = tried
-    capsule = None if holes.cut else _capsule(shapes[SLACKS_MM[0]], scaled, spec)
-    if capsule is not None and (best is None or best.radius_mm < capsule.radius_mm):
-        return capsule
+    narrow = None if holes.cut else _capsule(shapes[SLACKS_MM[0]], scaled, spec)
+    if narrow is not None and (best is None or best.radius_mm < narrow.radius_mm):
+        return narrow
     return best or _edge_by_edge(shapes, holes.cut, scaled, spec)
 
 
 def _capsule(shape: MultiPolygon, scaled: Scaled, spec: ResolvedSpec) -> _Fitted | None:
     """All that can be drawn as narrow as the tightest bend; None where the shape is another."""
-    path = capsule_of(scaled.box, least_radius_mm=blade_radius_mm(spec), tolerance_mm=FIT_TOLERANCE_MM)
+    path = capsule(scaled.box, least_radius_mm=blade_radius_mm(spec), tolerance_mm=FIT_TOLERANCE_MM)
     drawn = _Fitted((path.rounded(),), ())
     return drawn if _is_sound(drawn, scaled.bordered, shape) else None
 
